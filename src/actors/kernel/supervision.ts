@@ -1,0 +1,54 @@
+// Supervision — what happens after a partition failed: pure decisions, the worker acts.
+import { EngineError } from "../../core/errors.ts";
+
+export interface RestartPolicy {
+  /** Restarts of one partition in a row before the job fails; default 10. */
+  readonly maxRestarts: number;
+  /** Wait before the first restart; doubles with each further one. Default 100 ms. */
+  readonly initialBackoffMs: number;
+  /** Upper bound of the wait. Default 5,000 ms. */
+  readonly maxBackoffMs: number;
+  /** A partition that ran so long has recovered: its count starts again. Default 60,000 ms. */
+  readonly resetAfterMs: number;
+}
+
+export const defaultRestartPolicy: RestartPolicy = {
+  maxRestarts: 10,
+  initialBackoffMs: 100,
+  maxBackoffMs: 5_000,
+  resetAfterMs: 60_000,
+};
+
+export type SupervisionVerdict =
+  /** Attach again after `delayMs`. `restarts` is the new count in a row. */
+  | { readonly kind: "restart"; readonly delayMs: number; readonly restarts: number }
+  /** The partition belongs to somebody else now: forget it. */
+  | { readonly kind: "forget" }
+  /** All partitions of the session attach again. */
+  | { readonly kind: "end-session" }
+  /** The job cannot go on. */
+  | { readonly kind: "fail-job" };
+
+/**
+ * @param error why the partition stopped
+ * @param restarts restarts in a row so far
+ * @param ranMs how long it ran since the last restart
+ * @param restartable the committed state can be attached again (false for embedded jobs, whose state is the heap)
+ */
+export function decideSupervision(
+  error: Error,
+  restarts: number,
+  ranMs: number,
+  restartable: boolean,
+  policy: RestartPolicy = defaultRestartPolicy,
+): SupervisionVerdict {
+  const retry = error instanceof EngineError ? error.retry : "never";
+  const code = error instanceof EngineError ? error.code : undefined;
+  if (code === "PARTITION_FENCED" || code === "STALE_ASSIGNMENT") return { kind: "forget" };
+  if (retry === "never" || !restartable) return { kind: "fail-job" };
+  if (retry === "job") return { kind: "end-session" };
+  const inARow = ranMs >= policy.resetAfterMs ? 0 : restarts;
+  if (inARow >= policy.maxRestarts) return { kind: "fail-job" };
+  const delayMs = Math.min(policy.initialBackoffMs * 2 ** inARow, policy.maxBackoffMs);
+  return { kind: "restart", delayMs, restarts: inARow + 1 };
+}

@@ -1,0 +1,593 @@
+// PartitionActor — step 3 of the walk, the spine: one partition of one stage, from attach to its last commit.
+//
+// Owns:      the order of things: control mail, then one unit of work per turn (batch, then time), then the decision
+//            whether the epoch closes; the commit in flight; the life cycle.
+// Does not:  know where work comes from (Head), what operators do, or how a commit is stored (StateBackend).
+//
+// Invariants
+//   P1  A unit of work is taken only when the one before it is done; positions move with it. So an epoch never closes
+//       between the taking of a batch and its processing.
+//   P2  At most one commit is in flight; frames are handed to consumers only after it was acknowledged.
+//   P3  Crash-only: after any doubt the attempt is dropped with its heap; a new attempt reads the committed state.
+
+import type { InboundMail } from "../broker/inbound.ts";
+import { type ClosedEpoch, decideEpoch } from "../checkpoint/epoch-commit.ts";
+import type { Prepared } from "../connectors/contract.ts";
+import { type Batch, MIN_WATERMARK } from "../core/batch.ts";
+import { toError } from "../core/errors.ts";
+import { type ChannelId, type PartitionId, partitionId } from "../core/ids.ts";
+import type { LifecycleState } from "../core/lifecycle.ts";
+import { CommitFailedError, PartitionFencedError, SessionEndedError } from "../core/partition-errors.ts";
+import type {
+  ChannelTrim,
+  CommitAnswer,
+  MetaField,
+  StateLoad,
+  StateWrites,
+} from "../core/ports/state-backend.ts";
+import type { KeyedOperator } from "../operators/operator.ts";
+import type { StagePlan } from "../plan/plan.ts";
+import { CommitRefusedError } from "./errors.ts";
+import type { HeadWork } from "./head.ts";
+import type { Dispatcher, Turnable, TurnResult } from "./kernel/dispatcher.ts";
+import { Mailbox } from "./kernel/mailbox.ts";
+import type { PartitionEnvironment, PartitionEvents } from "./partition-environment.ts";
+import { type PartitionState, partitionLifecycle } from "./partition-lifecycle.ts";
+import type { PartitionMetrics } from "./partition-metrics.ts";
+import { type OpenPartition, openPartition } from "./partition-opening.ts";
+import { sinkTokenField } from "./sink-operator.ts";
+import { TimeAccount, type WaitReason } from "./time-account.ts";
+
+/** The unit of work of the current turns. */
+interface OpenWork {
+  readonly batch: Batch | undefined;
+  readonly watermark: number | undefined;
+  readonly idle: boolean;
+  readonly ended: boolean;
+  phase: "batch" | "time";
+  /** Keyed operators that have not yet fired everything up to the watermark. */
+  toAdvance: readonly KeyedOperator[];
+}
+
+export class PartitionActor implements Turnable {
+  readonly id: PartitionId;
+  readonly stage: StagePlan;
+  readonly index: number;
+  readonly #env: PartitionEnvironment;
+  readonly #events: PartitionEvents;
+  readonly #dispatcher: Dispatcher;
+  readonly #life: LifecycleState<PartitionState>;
+  readonly #account: TimeAccount;
+  readonly #mailbox: Mailbox<() => void, InboundMail>;
+  #open: OpenPartition | undefined;
+
+  #work: OpenWork | undefined;
+  #loading = false;
+  #paused = false;
+  #full = false;
+  #preparing = false;
+  #stopping = false;
+  #inputEnded = false;
+
+  #seq = 0;
+  #inFlight = false;
+  #material = false;
+  #moved = false;
+  #openedMs = 0;
+  #cancelRecheck: (() => void) | undefined;
+  #cancelProcessingTimer: (() => void) | undefined;
+  #onStopped: (() => void)[] = [];
+
+  #recordsIn = 0;
+  #commits = 0;
+
+  constructor(env: PartitionEnvironment, events: PartitionEvents, stage: StagePlan, index: number) {
+    this.id = partitionId(stage.id, index);
+    this.stage = stage;
+    this.index = index;
+    this.#env = env;
+    this.#events = events;
+    this.#dispatcher = env.dispatcher;
+    this.#life = partitionLifecycle.create(this.id, "created");
+    this.#account = new TimeAccount(env.clock.monotonicMs());
+    this.#mailbox = new Mailbox(env.settings.mailboxFrames);
+  }
+
+  get state(): PartitionState {
+    return this.#life.current;
+  }
+
+  /** Attaches and opens everything; the outcome comes through the events. @param assignmentVersion from the coordinator */
+  async start(assignmentVersion: number): Promise<void> {
+    this.#life.to("restoring");
+    try {
+      const host = {
+        post: (action: () => void) => this.#post(action),
+        fail: (error: Error) => this.#fail(error),
+        consumed: (channel: ChannelId, throughSeq: number) => this.#onConsumed(channel, throughSeq),
+      };
+      const open = await openPartition(
+        this.#env,
+        this.stage,
+        this.index,
+        assignmentVersion,
+        host,
+        this.#mailbox,
+      );
+      if (this.#isOver) {
+        await open.discard();
+        return;
+      }
+      this.#open = open;
+      this.#seq = open.handle.attached.seq;
+      if (open.alreadyEnded) {
+        await this.#finish("ended");
+        return;
+      }
+      // Timers up to the committed watermark may be left from a sliced firing; an ended input may have an open end.
+      if (open.head.watermark > MIN_WATERMARK)
+        this.#beginWork({
+          batch: undefined,
+          watermark: open.head.watermark,
+          idle: false,
+          ended: open.head.ended,
+        });
+      this.#life.to("running");
+      this.#events.onRunning(this.id);
+      this.#wake();
+    } catch (thrown) {
+      this.#fail(toError(thrown));
+    }
+  }
+
+  /**
+   * Drains: finishes the unit of work, commits, gives the partition back.
+   * Resolves when the partition is stopped, ended or failed.
+   */
+  async stop(): Promise<void> {
+    if (this.#isOver) return;
+    const stopped = new Promise<void>((resolve) => this.#onStopped.push(resolve));
+    if (this.#life.current === "running") this.#life.to("draining");
+    this.#stopping = true;
+    if (this.#life.current === "restoring" || this.#life.current === "created") await this.#finish("stopped");
+    else this.#wake();
+    await stopped;
+  }
+
+  /** Drops the attempt at once, as if the process had died. */
+  abandon(): void {
+    if (this.#isOver) return;
+    this.#life.to("failed");
+    void this.#cleanUp(false);
+  }
+
+  turn(): TurnResult {
+    const { clock } = this.#env;
+    this.#account.onTurnStart(clock.monotonicMs());
+    let reason: WaitReason | undefined;
+    try {
+      reason = this.#step();
+    } catch (thrown) {
+      this.#fail(toError(thrown));
+      reason = "idle";
+    }
+    this.#account.onTurnEnd(clock.monotonicMs(), reason ?? "idle");
+    return reason === undefined ? "again" : "wait";
+  }
+
+  metrics(): PartitionMetrics {
+    const open = this.#open;
+    let recordsOut = 0;
+    let unconsumed = 0;
+    for (const channel of open?.outbound.channels ?? []) {
+      recordsOut += channel.recordsOut;
+      unconsumed += channel.unconsumedEntries;
+    }
+    return {
+      partition: this.id,
+      stage: this.stage.id,
+      state: this.#life.current,
+      recordsIn: this.#recordsIn,
+      recordsOut,
+      watermark: open?.head.watermark ?? MIN_WATERMARK,
+      backlogEntries: unconsumed,
+      mailboxEntries: this.#mailbox.dataCount,
+      commits: this.#commits,
+      time: this.#account.read(this.#env.clock.monotonicMs()),
+      operators: Object.fromEntries(open?.metrics ?? []),
+    };
+  }
+
+  get #isOver(): boolean {
+    const state = this.#life.current;
+    return state === "ended" || state === "stopped" || state === "failed";
+  }
+
+  #wake(): void {
+    if (!this.#isOver) this.#dispatcher.wake(this);
+  }
+
+  #post(action: () => void): void {
+    if (this.#isOver) return;
+    this.#mailbox.post(action);
+    this.#wake();
+  }
+
+  /** One turn. @returns undefined when there is more to do, else why there is not */
+  #step(): WaitReason | undefined {
+    for (let mail = this.#mailbox.takeControl(); mail !== undefined; mail = this.#mailbox.takeControl())
+      mail();
+    const state = this.#life.current;
+    if (state !== "running" && state !== "draining") return "idle";
+    const waiting = this.#work === undefined ? this.#takeWork() : this.#continueWork();
+    if (!this.#isOver) this.#considerCommit();
+    return waiting;
+  }
+
+  #takeWork(): WaitReason | undefined {
+    const open = this.#open!;
+    if (this.#stopping || this.#inputEnded) return "commitWait";
+    if (this.#full || this.#preparing) return "commitWait";
+    if (this.#isHeldBack()) return "backpressured";
+    if (open.chain.keyed.length > 0 && this.#fireProcessingTime())
+      return this.#loading ? "stateWait" : undefined;
+    const work = open.head.next();
+    if (work === undefined) return "idle";
+    this.#beginWork(work);
+    return this.#continueWork();
+  }
+
+  #beginWork(work: HeadWork): void {
+    this.#touch();
+    this.#moved = true;
+    const { keyed } = this.#open!.chain;
+    this.#work = {
+      ...work,
+      phase: work.batch === undefined ? "time" : "batch",
+      toAdvance: work.watermark === undefined ? [] : keyed,
+    };
+    if (work.watermark !== undefined && work.batch === undefined)
+      this.#open!.chain.plain.onWatermark(work.watermark);
+  }
+
+  #continueWork(): WaitReason | undefined {
+    const work = this.#work!;
+    if (this.#loading) return "stateWait";
+    if (work.phase === "batch") {
+      if (!this.#processBatch(work.batch!)) return "stateWait";
+      work.phase = "time";
+      if (work.watermark !== undefined) this.#open!.chain.plain.onWatermark(work.watermark);
+    }
+    if (work.toAdvance.length > 0) {
+      if (this.#full || this.#preparing || this.#stopping) return "commitWait";
+      // Between slices the epoch may close: the timers still queued are the slice cursor.
+      if (!this.#advanceEventTime(work)) return this.#loading ? "stateWait" : undefined;
+    }
+    this.#open!.outbound.setIdle(work.idle);
+    this.#work = undefined;
+    if (work.ended) {
+      this.#inputEnded = true;
+      this.#open!.outbound.end();
+    }
+    return undefined;
+  }
+
+  /** @returns false while state is being fetched */
+  #processBatch(batch: Batch): boolean {
+    const { chain } = this.#open!;
+    if (
+      chain.keyed.length > 0 &&
+      !this.#ensureLoaded(chain.keyed, (operator) => operator.missingForBatch(batch))
+    )
+      return false;
+    const startMs = batch.traces === undefined ? 0 : this.#env.clock.nowMs();
+    chain.head.onBatch(batch);
+    this.#recordsIn += batch.values.length;
+    if (chain.keyed.length > 0 || this.#open!.sinks.length > 0) this.#material = true;
+    if (batch.traces !== undefined) this.#trace(batch, startMs);
+    return true;
+  }
+
+  #advanceEventTime(work: OpenWork): boolean {
+    const { timerSlice } = this.#env.settings;
+    const watermark = work.watermark!;
+    if (
+      !this.#ensureLoaded(work.toAdvance, (operator) => operator.missingForEventTime(watermark, timerSlice))
+    )
+      return false;
+    work.toAdvance = work.toAdvance.filter((operator) => !operator.advanceEventTime(watermark, timerSlice));
+    this.#material = true;
+    return work.toAdvance.length === 0;
+  }
+
+  /** @returns whether a slice of processing-time timers was due */
+  #fireProcessingTime(): boolean {
+    const { keyed } = this.#open!.chain;
+    const nowMs = this.#env.clock.nowMs();
+    const due = keyed.filter(
+      (operator) => (operator.nextProcessingTime() ?? Number.POSITIVE_INFINITY) <= nowMs,
+    );
+    if (due.length === 0) return false;
+    const { timerSlice } = this.#env.settings;
+    if (!this.#ensureLoaded(due, (operator) => operator.missingForProcessingTime(nowMs, timerSlice)))
+      return true;
+    this.#touch();
+    for (const operator of due) operator.advanceProcessingTime(nowMs, timerSlice);
+    this.#material = true;
+    return true;
+  }
+
+  /**
+   * Fetches what the operators miss; several states and key groups in one pipelined read.
+   * @returns false while the fetch is under way; the turn is repeated when it is there
+   */
+  #ensureLoaded(
+    operators: readonly KeyedOperator[],
+    missing: (operator: KeyedOperator) => readonly StateLoad[],
+  ): boolean {
+    const wanted = operators.map((operator) => ({ operator, loads: missing(operator) }));
+    const loads = wanted.flatMap((each) => each.loads);
+    if (loads.length === 0) return true;
+    const supply = (): void => {
+      for (const { operator, loads: own } of wanted) operator.supply(own);
+    };
+    const result = this.#open!.handle.load(loads);
+    if (!(result instanceof Promise)) {
+      supply();
+      return true;
+    }
+    this.#loading = true;
+    result.then(
+      () =>
+        this.#post(() => {
+          this.#loading = false;
+          supply();
+        }),
+      (thrown: unknown) => this.#fail(toError(thrown)),
+    );
+    return false;
+  }
+
+  /** Backpressure: no input while a consumer lags behind; it ends below half of the mark, so it does not flutter. */
+  #isHeldBack(): boolean {
+    const { outbound } = this.#open!;
+    if (this.#paused) {
+      if (!outbound.isBelowLow) return true;
+      this.#paused = false;
+      this.#env.backlog.remove(this);
+      return false;
+    }
+    if (!outbound.isAboveHigh) return false;
+    this.#paused = true;
+    this.#env.backlog.add(this);
+    return true;
+  }
+
+  /** @see BacklogPoller */
+  congested(): { channel: string; seq: number }[] {
+    return this.#open!.outbound.congested().filter(({ channel }) => !this.#env.exchange.hasConsumer(channel));
+  }
+
+  /** @see BacklogPoller */
+  onLength(channel: string, length: number, throughSeq: number): void {
+    this.#open?.outbound.onLength(channel, length, throughSeq);
+    if (this.#paused && this.#open?.outbound.isBelowLow) this.#wake();
+  }
+
+  #onConsumed(channel: string, throughSeq: number): void {
+    this.#open?.outbound.onConsumed(channel, throughSeq);
+    if (this.#paused && this.#open?.outbound.isBelowLow) this.#wake();
+  }
+
+  /** The open epoch starts with its first change. */
+  #touch(): void {
+    if (!this.#material && !this.#moved) this.#openedMs = this.#env.clock.monotonicMs();
+  }
+
+  #considerCommit(): void {
+    const open = this.#open!;
+    const work = this.#work;
+    // P1: positions have moved past a batch that is not processed yet.
+    if (work?.phase === "batch" || this.#preparing) return;
+    const { settings, clock } = this.#env;
+    const monotonicMs = clock.monotonicMs();
+    const records = open.outbound.bufferedRecords;
+    const controlMs = open.outbound.hasUnsentControl
+      ? open.outbound.nextControlMs()
+      : Number.POSITIVE_INFINITY;
+    const controlDue = controlMs <= monotonicMs;
+    const closing = this.#inputEnded ? work === undefined : this.#stopping;
+    const verdict = decideEpoch(
+      {
+        inFlight: this.#inFlight,
+        material: this.#material || records > 0 || controlDue,
+        moved: this.#moved,
+        ageMs: monotonicMs - this.#openedMs,
+        bytes: records === 0 ? 0 : open.outbound.bufferedBytes,
+        writes: this.#pendingWrites(),
+        drained: work === undefined && open.head.drained,
+        closing,
+      },
+      settings,
+    );
+    this.#full = verdict.kind === "full";
+    if (verdict.kind === "close") this.#closeEpoch();
+    else if (verdict.kind === "grow")
+      this.#recheckAfter(Math.min(verdict.recheckMs ?? Number.POSITIVE_INFINITY, controlMs - monotonicMs));
+    this.#scheduleProcessingTime();
+  }
+
+  #pendingWrites(): number {
+    let writes = 0;
+    for (const operator of this.#open!.chain.keyed) writes += operator.pendingWrites;
+    return writes;
+  }
+
+  #recheckAfter(delayMs: number): void {
+    if (this.#cancelRecheck !== undefined || delayMs === Number.POSITIVE_INFINITY || this.#inFlight) return;
+    this.#cancelRecheck = this.#env.clock.after(Math.max(1, delayMs), () => {
+      this.#cancelRecheck = undefined;
+      this.#wake();
+    });
+  }
+
+  #scheduleProcessingTime(): void {
+    const { keyed } = this.#open!.chain;
+    if (keyed.length === 0 || this.#cancelProcessingTimer !== undefined) return;
+    let next = Number.POSITIVE_INFINITY;
+    for (const operator of keyed) next = Math.min(next, operator.nextProcessingTime() ?? next);
+    if (next === Number.POSITIVE_INFINITY) return;
+    const delayMs = Math.min(Math.max(1, next - this.#env.clock.nowMs()), 60_000);
+    this.#cancelProcessingTimer = this.#env.clock.after(delayMs, () => {
+      this.#cancelProcessingTimer = undefined;
+      this.#wake();
+    });
+  }
+
+  /** Step 7: seals outputs and sinks; the commit follows when all sinks are prepared. */
+  #closeEpoch(): void {
+    const open = this.#open!;
+    if (this.#stopping && !this.#material && !this.#moved && open.outbound.bufferedRecords === 0) {
+      void this.#finish("stopped");
+      return;
+    }
+    const prepared = open.sinks.map((sink) => sink.prepare());
+    if (!prepared.some((each) => each instanceof Promise)) {
+      this.#commit(prepared as Prepared[]);
+      return;
+    }
+    this.#preparing = true;
+    this.#inFlight = true;
+    Promise.all(prepared).then(
+      (done) =>
+        this.#post(() => {
+          this.#preparing = false;
+          this.#commit(done);
+        }),
+      (thrown: unknown) => this.#fail(toError(thrown)),
+    );
+  }
+
+  #commit(prepared: readonly Prepared[]): void {
+    const open = this.#open!;
+    const final = this.#inputEnded && this.#work === undefined;
+    const meta: MetaField[] = [];
+    const trims: ChannelTrim[] = [];
+    open.head.collectProgress(meta, trims);
+    const state: StateWrites[] = [];
+    for (const operator of open.chain.keyed) operator.collectWrites(state);
+    const outputs = open.outbound.seal(this.#env.clock.monotonicMs());
+    for (const frame of outputs) meta.push([`out:${frame.channel}`, `${frame.seq}-${frame.lineage}`]);
+    for (const [i, each] of prepared.entries())
+      if (each.token !== undefined)
+        meta.push([sinkTokenField(open.sinks[i]!.name), JSON.stringify(each.token)]);
+    if (final) meta.push(["end", "1"]);
+
+    const epoch: ClosedEpoch = { seq: ++this.#seq, outputs, state, trims, meta, final };
+    this.#material = false;
+    this.#moved = false;
+    this.#inFlight = true;
+    this.#cancelRecheck?.();
+    this.#cancelRecheck = undefined;
+    const answer = open.handle.commit({
+      ...epoch,
+      drain: this.stage.source === undefined,
+      appends: prepared.flatMap((each) => each.appends ?? []),
+    });
+    if (answer instanceof Promise)
+      void answer.then((settled) => this.#post(() => this.#onAnswer(epoch, settled)));
+    else this.#onAnswer(epoch, answer);
+  }
+
+  /** The table of protocol.md section 6.5. */
+  #onAnswer(epoch: ClosedEpoch, answer: CommitAnswer): void {
+    switch (answer.kind) {
+      case "OK":
+        this.#open!.outbound.onLengths(epoch.outputs, answer.lengths);
+        this.#onDurable(epoch);
+        return;
+      case "DUP":
+        this.#onDurable(epoch);
+        return;
+      case "FENCED":
+        this.#fail(new PartitionFencedError(this.id));
+        return;
+      case "HISTORY":
+        this.#fail(new SessionEndedError(new Error("the history of the Redis server changed")));
+        return;
+      case "ROLLBACK":
+        this.#fail(
+          new CommitFailedError(this.id, epoch.seq, new Error(`the stored epoch is ${answer.stored}`)),
+        );
+        return;
+      case "REFUSED":
+        this.#fail(new CommitRefusedError(this.id, answer.reason));
+        return;
+      case "LOST":
+        this.#fail(new SessionEndedError(answer.cause));
+    }
+  }
+
+  #onDurable(epoch: ClosedEpoch): void {
+    const open = this.#open!;
+    this.#inFlight = false;
+    this.#full = false;
+    this.#commits++;
+    for (const operator of open.chain.keyed) operator.acknowledge();
+    this.#env.exchange.deliver(epoch.outputs);
+    open.head.onCommitted(epoch.trims);
+    const told = open.sinks.map((sink) => sink.committed()).filter((each) => each instanceof Promise);
+    if (epoch.final || (this.#stopping && !this.#material && !this.#moved)) {
+      Promise.all(told).then(
+        () => this.#finish(epoch.final ? "ended" : "stopped"),
+        (thrown: unknown) => this.#fail(toError(thrown)),
+      );
+      return;
+    }
+    for (const each of told) each.catch((thrown: unknown) => this.#fail(toError(thrown)));
+    this.#wake();
+  }
+
+  async #finish(outcome: "ended" | "stopped"): Promise<void> {
+    if (this.#isOver) return;
+    this.#life.to(outcome);
+    await this.#cleanUp(true);
+    if (outcome === "ended") this.#events.onEnded(this.id);
+  }
+
+  #fail(error: Error): void {
+    if (this.#isOver) return;
+    this.#life.to("failed");
+    void this.#cleanUp(false);
+    this.#events.onFailed(this.id, error);
+  }
+
+  async #cleanUp(graceful: boolean): Promise<void> {
+    this.#cancelRecheck?.();
+    this.#cancelProcessingTimer?.();
+    this.#env.backlog.remove(this);
+    this.#dispatcher.remove(this);
+    this.#mailbox.clear();
+    const open = this.#open;
+    if (open !== undefined) {
+      if (graceful) await open.close();
+      else await open.discard();
+    }
+    for (const resolve of this.#onStopped.splice(0)) resolve();
+  }
+
+  /** Step 4 of the traced records of a batch; their marks go on with the span that was opened. */
+  #trace(batch: Batch, startMs: number): void {
+    const endMs = this.#env.clock.nowMs();
+    for (const mark of batch.traces!)
+      this.#env.telemetry.step({
+        step: "4 process",
+        partition: this.id,
+        operator: undefined,
+        mark,
+        startMs,
+        endMs,
+        attributes: { "weir.queue.ms": Math.max(0, startMs - mark.emittedMs) },
+      });
+  }
+}

@@ -1,0 +1,253 @@
+// Opening a partition: attach, read back what is committed, build operators, sinks and the head.
+//
+// The order matters: attach first (it fences the owner before us), then sinks (they make the outside agree with the
+// last commit), then the operators, and the head last, because it may hand over work at once.
+import { ChannelBuffer } from "../broker/channel-buffer.ts";
+import type { InboundMail } from "../broker/inbound.ts";
+import { Outbound } from "../broker/outbound.ts";
+import type { ChannelId } from "../core/ids.ts";
+import { partitionId } from "../core/ids.ts";
+import { keyGroupRange } from "../core/key-group.ts";
+import type { PartitionHandle, StoredTimer } from "../core/ports/state-backend.ts";
+import { FailureHandler } from "../operators/failure.ts";
+import { createOperatorMetrics, DEAD_LETTER_TAG, type OperatorMetrics } from "../operators/operator.ts";
+import type { StagePlan } from "../plan/plan.ts";
+import { ChannelHead, parseEntryId, storedWatermark } from "./channel-head.ts";
+import type { Head, HeadHost } from "./head.ts";
+import type { Mailbox } from "./kernel/mailbox.ts";
+import { buildOperatorChain, type OperatorChain } from "./operator-chain.ts";
+import type { PartitionEnvironment } from "./partition-environment.ts";
+import { parseSinkToken, SinkOperator, sinkTokenField } from "./sink-operator.ts";
+import { parseSplitProgress, SourceHead, splitField } from "./source-head.ts";
+import { edgeReceiver, inputChannels, outputEdges } from "./stage-wiring.ts";
+
+/** Guessed size of entries of an earlier attempt: half a frame. */
+const UNKNOWN_ENTRY_BYTES = 32_000;
+
+/** What the parts of a partition may ask of their actor. */
+export interface PartitionHost extends HeadHost {
+  /** A consumer of this process has committed past `throughSeq`. */
+  consumed(channel: ChannelId, throughSeq: number): void;
+}
+
+export interface OpenPartition {
+  readonly handle: PartitionHandle;
+  readonly head: Head;
+  readonly chain: OperatorChain;
+  readonly outbound: Outbound;
+  readonly sinks: readonly SinkOperator[];
+  readonly metrics: ReadonlyMap<string, OperatorMetrics>;
+  /** The partition's bounded input was over before this attempt. */
+  readonly alreadyEnded: boolean;
+  /** Everything is durable: closes sinks and sources and gives the partition back. */
+  close(): Promise<void>;
+  /** Nothing after the last commit counts: drops everything. */
+  discard(): Promise<void>;
+}
+
+export async function openPartition(
+  env: PartitionEnvironment,
+  stage: StagePlan,
+  index: number,
+  assignmentVersion: number,
+  host: PartitionHost,
+  mailbox: Mailbox<unknown, InboundMail>,
+): Promise<OpenPartition> {
+  const id = partitionId(stage.id, index);
+  const edges = outputEdges(env.plan, stage, index);
+  const handle = await env.backend.attach({
+    partition: id,
+    assignmentVersion,
+    incarnation: env.incarnation,
+    worker: env.worker,
+    outputs: edges.flatMap((edge) => edge.channels),
+  });
+  const { meta, seq, lineage } = handle.attached;
+  const undo: (() => Promise<void> | void)[] = [];
+  try {
+    const metrics = new Map<string, OperatorMetrics>();
+    const buffers = await openBuffers(
+      env,
+      edges.flatMap((edge) => edge.channels),
+      meta,
+    );
+    const outbound = new Outbound([...buffers.values()], lineage, env.settings, env.cut);
+    const sinks = await openSinks(env, stage, index, lineage, meta, metrics);
+    undo.push(...[...sinks.values()].map((sink) => () => sink.close(false)));
+
+    const keyGroups = keyGroupRange(index, stage.partitions);
+    const timers = new Map<string, [number, StoredTimer[]][]>();
+    for (const plan of stage.operators)
+      if (plan.type === "keyed")
+        timers.set(plan.name, await handle.loadTimers(plan.name, keyGroups.first, keyGroups.end));
+    const chain = buildOperatorChain({
+      stage,
+      partition: index,
+      clock: env.clock,
+      keyGroups,
+      startsEmpty: seq === 0,
+      cacheEntries: env.settings.cacheEntries,
+      watermark: storedWatermark(meta),
+      encodesOnCommit: env.encodesOnCommit,
+      timers,
+      sinks,
+      metrics,
+      edges: edges.map(({ edge, channels }) => ({
+        operator: edge.fromOperator,
+        tag: edge.fromTag,
+        receiver: edgeReceiver(
+          edge,
+          channels.map((channel) => buffers.get(channel)!),
+          index,
+        ),
+      })),
+    });
+    undo.push(() => chain.close());
+
+    const head =
+      stage.source === undefined
+        ? new ChannelHead({
+            inputs: inputChannels(env.plan, stage, index),
+            meta,
+            mailbox,
+            reader: env.reader,
+            watch: env.watch,
+            exchange: env.exchange,
+            decode: env.decode,
+            host,
+          })
+        : await openSourceHead(env, stage, index, meta, metrics, chain, host);
+    undo.push(() => head.close());
+
+    const channelIds = [...buffers.keys()];
+    const producer = { consumed: host.consumed };
+    env.exchange.addProducer(channelIds, producer);
+    undo.push(() => env.exchange.removeProducer(channelIds, producer));
+
+    return {
+      handle,
+      head,
+      chain,
+      outbound,
+      sinks: [...sinks.values()],
+      metrics,
+      alreadyEnded: meta.get("end") === "1",
+      async close() {
+        env.exchange.removeProducer(channelIds, producer);
+        await head.close();
+        chain.close();
+        for (const sink of sinks.values()) await sink.close(true);
+        await handle.release();
+      },
+      discard: () => undoAll(undo),
+    };
+  } catch (thrown) {
+    await undoAll(undo);
+    throw thrown;
+  }
+}
+
+/** Runs every step although one fails: what is left open would block the next attempt. */
+async function undoAll(steps: readonly (() => Promise<void> | void)[]): Promise<void> {
+  for (const step of [...steps].reverse()) {
+    try {
+      await step();
+    } catch {
+      // The attempt has failed already with an error that says more than this one.
+    }
+  }
+}
+
+async function openBuffers(
+  env: PartitionEnvironment,
+  channels: readonly ChannelId[],
+  meta: ReadonlyMap<string, string>,
+): Promise<Map<ChannelId, ChannelBuffer>> {
+  const buffers = new Map<ChannelId, ChannelBuffer>();
+  const written: ChannelId[] = [];
+  for (const channel of channels) {
+    const [seq, lineage] = parseEntryId(meta.get(`out:${channel}`));
+    buffers.set(channel, new ChannelBuffer(channel, seq, lineage, env.settings.frameRecords));
+    if (seq > 0) written.push(channel);
+  }
+  if (written.length > 0) {
+    const lengths = await env.reader.lengths(written);
+    for (const [i, channel] of written.entries())
+      buffers.get(channel)!.restoreBacklog(lengths[i]!, env.encodesOnCommit ? UNKNOWN_ENTRY_BYTES : 0);
+  }
+  return buffers;
+}
+
+async function openSinks(
+  env: PartitionEnvironment,
+  stage: StagePlan,
+  index: number,
+  attempt: number,
+  meta: ReadonlyMap<string, string>,
+  metrics: Map<string, OperatorMetrics>,
+): Promise<Map<string, SinkOperator>> {
+  const sinks = new Map<string, SinkOperator>();
+  for (const plan of stage.operators) {
+    if (plan.type !== "sink") continue;
+    const writer = await plan.sink.open({
+      job: env.plan.job,
+      sink: plan.name,
+      partition: index,
+      parallelism: stage.partitions,
+      attempt,
+      committed: parseSinkToken(meta.get(sinkTokenField(plan.name))),
+    });
+    const own = createOperatorMetrics();
+    metrics.set(plan.name, own);
+    sinks.set(plan.name, new SinkOperator(plan.name, writer, own));
+  }
+  return sinks;
+}
+
+async function openSourceHead(
+  env: PartitionEnvironment,
+  stage: StagePlan,
+  index: number,
+  meta: ReadonlyMap<string, string>,
+  metrics: Map<string, OperatorMetrics>,
+  chain: OperatorChain,
+  host: HeadHost,
+): Promise<SourceHead> {
+  const plan = stage.source!;
+  const own = createOperatorMetrics();
+  metrics.set(stage.id, own);
+  const failure = new FailureHandler({
+    operator: stage.id,
+    partition: index,
+    parallelism: stage.partitions,
+    clock: env.clock,
+    metrics: own,
+    onError: plan.onError,
+    output: chain.head,
+    side: (tag) => (tag === DEAD_LETTER_TAG ? chain.sourceDeadLetters : undefined),
+  });
+  const all = env.splits.get(stage.id) ?? [];
+  const context = { job: env.plan.job, source: stage.id, partition: index, parallelism: stage.partitions };
+  const splits = [];
+  for (const split of all.filter((_, i) => i % stage.partitions === index)) {
+    const progress = parseSplitProgress(meta.get(splitField(split)));
+    const reader =
+      progress?.ended === true ? undefined : await plan.source.open(split, progress?.position, context);
+    splits.push({ split, reader, progress });
+  }
+  return new SourceHead(
+    {
+      name: stage.id,
+      partition: partitionId(stage.id, index),
+      plan,
+      batchRecords: env.settings.sourceBatchRecords,
+      clock: env.clock,
+      telemetry: env.telemetry,
+      metrics: own,
+      failure,
+      host,
+    },
+    splits,
+    storedWatermark(meta),
+  );
+}

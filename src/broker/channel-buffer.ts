@@ -1,0 +1,174 @@
+// ChannelBuffer — one output channel of one partition: records not yet framed, entries not yet consumed.
+import type { Batch, Frame, TraceMark } from "../core/batch.ts";
+import { createBatch, MIN_WATERMARK } from "../core/batch.ts";
+import type { ChannelId } from "../core/ids.ts";
+
+/** First guess of a record's encoded size; corrected with the first frame. */
+const INITIAL_BYTES_PER_RECORD = 100;
+
+export class ChannelBuffer {
+  readonly id: ChannelId;
+  /** The open batch; its columns are appended to by the router's hot loop. */
+  open: Batch;
+  /** Sequence number of the last framed entry. */
+  seq: number;
+  /** Lineage of that entry. */
+  lastLineage: number;
+  /** The watermark the channel's edge has reached; the last frame of the next epoch tells it. */
+  watermark: number = MIN_WATERMARK;
+  sentWatermark: number = MIN_WATERMARK;
+  sentIdle = false;
+  ended = false;
+  /** Monotonic ms of the last frame. */
+  lastSentMs = 0;
+  bytesPerRecord: number = INITIAL_BYTES_PER_RECORD;
+  unconsumedBytes = 0;
+  /** Records framed by this attempt. */
+  recordsOut = 0;
+
+  readonly #frameRecords: number;
+  #full: Batch[] = [];
+  #fullRecords = 0;
+  #consumedSeq: number;
+  /** Encoded size per unconsumed entry; index 0 belongs to entry `#consumedSeq + 1`. */
+  #sizes: number[] = [];
+  #sizesHead = 0;
+
+  /**
+   * @param seq last entry in the channel as committed, 0 for none
+   * @param frameRecords most records per frame
+   */
+  constructor(id: ChannelId, seq: number, lineage: number, frameRecords: number) {
+    this.id = id;
+    this.seq = seq;
+    this.lastLineage = lineage;
+    this.#consumedSeq = seq;
+    this.#frameRecords = frameRecords;
+    this.open = createBatch([]);
+  }
+
+  get recordCount(): number {
+    return this.#fullRecords + this.open.values.length;
+  }
+
+  get unconsumedEntries(): number {
+    return this.seq - this.#consumedSeq;
+  }
+
+  /**
+   * Makes `open` ready for records with keys that are pushed into its columns.
+   * @param timed whether they carry timestamps
+   */
+  prepareOpen(timed: boolean): void {
+    const { open } = this;
+    if (open.values.length > 0) {
+      if ((open.timestamps !== undefined) === timed && open.keys !== undefined) return;
+      this.#closeOpen();
+    }
+    this.open.timestamps = timed ? [] : undefined;
+    this.open.keys = [];
+  }
+
+  /** Called by the router after it appended to `open`. */
+  closeIfFull(): void {
+    if (this.open.values.length >= this.#frameRecords) this.#closeOpen();
+  }
+
+  /** Appends a whole batch by reference; the open batch is closed first, so order is kept. */
+  appendBatch(batch: Batch): void {
+    const room = this.#frameRecords - this.open.values.length;
+    if (
+      batch.values.length > room / 2 ||
+      (batch.timestamps === undefined) !== (this.open.timestamps === undefined)
+    ) {
+      this.#closeOpen();
+      this.#full.push(batch);
+      this.#fullRecords += batch.values.length;
+      return;
+    }
+    // Small batches are gathered, or every record at low rates would become a frame of its own.
+    appendTo(this.open, batch);
+  }
+
+  takeBatches(): Batch[] {
+    this.#closeOpen();
+    const batches = this.#full;
+    this.#full = [];
+    this.#fullRecords = 0;
+    return batches;
+  }
+
+  /** Records that a frame was cut; returns its sequence number. */
+  append(lineage: number, bytes: number, frame: Frame): number {
+    this.lastLineage = lineage;
+    this.sentWatermark = frame.watermark;
+    this.sentIdle = frame.idle;
+    this.ended = frame.end;
+    this.#sizes.push(bytes);
+    this.unconsumedBytes += bytes;
+    const records = frame.batch?.values.length ?? 0;
+    this.recordsOut += records;
+    if (bytes > 0 && records > 0) this.bytesPerRecord = bytes / records;
+    return ++this.seq;
+  }
+
+  /** The consumer's committed cursor has reached `seq`. Stale news are ignored. */
+  consumedThrough(seq: number): void {
+    const through = Math.min(seq, this.seq);
+    while (this.#consumedSeq < through) {
+      this.#consumedSeq++;
+      if (this.#sizesHead < this.#sizes.length) this.unconsumedBytes -= this.#sizes[this.#sizesHead++]!;
+    }
+    if (this.#sizesHead > 1_024) {
+      this.#sizes = this.#sizes.slice(this.#sizesHead);
+      this.#sizesHead = 0;
+    }
+  }
+
+  /**
+   * After an attach: entries of earlier attempts that nobody has consumed yet.
+   * @param length entries in the channel; their sizes are unknown and taken as `meanBytes` each
+   */
+  restoreBacklog(length: number, meanBytes: number): void {
+    this.#consumedSeq = this.seq - length;
+    this.#sizes = new Array<number>(length).fill(meanBytes);
+    this.#sizesHead = 0;
+    this.unconsumedBytes = length * meanBytes;
+  }
+
+  #closeOpen(): void {
+    if (this.open.values.length === 0) return;
+    this.#full.push(this.open);
+    this.#fullRecords += this.open.values.length;
+    this.open = createBatch([]);
+  }
+}
+
+function appendTo(target: Batch, batch: Batch): void {
+  const offset = target.values.length;
+  if (offset === 0) {
+    target.timestamps = batch.timestamps === undefined ? undefined : [];
+    target.keys = batch.keys === undefined ? undefined : [];
+    target.ingestMs = batch.ingestMs;
+  }
+  for (let i = 0; i < batch.values.length; i++) target.values.push(batch.values[i]);
+  if (batch.timestamps !== undefined && target.timestamps !== undefined)
+    for (let i = 0; i < batch.timestamps.length; i++) target.timestamps.push(batch.timestamps[i]!);
+  if (target.keys !== undefined) {
+    if (batch.keys === undefined) target.keys = undefined;
+    else for (let i = 0; i < batch.keys.length; i++) target.keys.push(batch.keys[i]);
+  }
+  noteIngest(target, batch.ingestMs);
+  if (batch.traces !== undefined)
+    for (const mark of batch.traces) addTrace(target, { ...mark, index: mark.index + offset });
+}
+
+/** Keeps the oldest known ingest time. */
+export function noteIngest(batch: Batch, ingestMs: number): void {
+  if (ingestMs > 0 && (batch.ingestMs === 0 || ingestMs < batch.ingestMs)) batch.ingestMs = ingestMs;
+}
+
+export function addTrace(batch: Batch, mark: TraceMark): void {
+  if (batch.traces === undefined) batch.traces = [mark];
+  else batch.traces.push(mark);
+}

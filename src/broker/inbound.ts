@@ -1,0 +1,146 @@
+// Inbound — step 1 of the walk: reads the partition's channels, checks sequence and lineage, offers frames.
+//
+// Owns:      the position up to which each input channel was received, and whether more may be waiting in the store.
+// Does not:  process frames; commit positions (the partition records what it has processed).
+//
+// A frame reaches a consumer on two ways: handed over in memory by a producer of the same process (deliver), or read
+// from the store (readBatch). The sequence number makes the two agree: whatever comes next in sequence is taken, the
+// rest is either a repeat or still in the store.
+//
+// Laws (docs/laws.md)
+//   H1  Entries of a channel are taken in sequence, without gap or repeat.
+//   H2  A rewritten entry is seen as a conflict, never taken silently.
+import type { Frame } from "../core/batch.ts";
+import type { ChannelId } from "../core/ids.ts";
+import type { ChannelCursor, ChannelEntry } from "../core/ports/channel.ts";
+import { ChannelConflictError, ChannelGapError } from "./errors.ts";
+
+/** A frame on its way to the partition. */
+export interface InboundMail {
+  /** Index of the channel in the partition's inputs. */
+  readonly input: number;
+  readonly seq: number;
+  readonly lineage: number;
+  readonly frame: Frame;
+}
+
+interface InputState {
+  readonly id: ChannelId;
+  seq: number;
+  lineage: number;
+  /** Entries may wait in the store behind `seq`. */
+  behind: boolean;
+  ended: boolean;
+}
+
+export class Inbound {
+  readonly #inputs: InputState[];
+  readonly #byChannel = new Map<ChannelId, number>();
+  readonly #offer: (mail: InboundMail) => boolean;
+  readonly #decode: (payload: Uint8Array, channel: ChannelId) => Frame;
+
+  /**
+   * @param cursors last processed entry of every input channel, as committed
+   * @param offer takes a frame, or answers false when there is no room now
+   */
+  constructor(
+    cursors: readonly ChannelCursor[],
+    offer: (mail: InboundMail) => boolean,
+    decode: (payload: Uint8Array, channel: ChannelId) => Frame,
+  ) {
+    this.#inputs = cursors.map((cursor) => ({
+      id: cursor.channel,
+      seq: cursor.seq,
+      lineage: cursor.lineage,
+      behind: true,
+      ended: false,
+    }));
+    for (let i = 0; i < cursors.length; i++) this.#byChannel.set(cursors[i]!.channel, i);
+    this.#offer = offer;
+    this.#decode = decode;
+  }
+
+  /** The channel's input has ended and its last frame was taken: it is never read again. */
+  markEnded(input: number): void {
+    this.#inputs[input]!.ended = true;
+    this.#inputs[input]!.behind = false;
+  }
+
+  /** More entries may be in the store: after a watch signal, or when a local producer went away. */
+  markBehind(channel: ChannelId): void {
+    const state = this.#inputs[this.#byChannel.get(channel) ?? -1];
+    if (state !== undefined && !state.ended) state.behind = true;
+  }
+
+  /** Cursors of the channels to read next. */
+  behind(): ChannelCursor[] {
+    const cursors: ChannelCursor[] = [];
+    for (const state of this.#inputs)
+      if (state.behind) cursors.push({ channel: state.id, seq: state.seq, lineage: state.lineage });
+    return cursors;
+  }
+
+  /** Cursors of the channels that were found drained and may still bring something. */
+  drained(): ChannelCursor[] {
+    const cursors: ChannelCursor[] = [];
+    for (const state of this.#inputs)
+      if (!state.behind && !state.ended)
+        cursors.push({ channel: state.id, seq: state.seq, lineage: state.lineage });
+    return cursors;
+  }
+
+  /**
+   * Takes a committed frame from a producer of this process.
+   * @returns false when it was not taken: the frame is not the next one or there is no room; it is read later
+   */
+  deliver(channel: ChannelId, seq: number, lineage: number, frame: Frame): boolean {
+    const input = this.#byChannel.get(channel);
+    if (input === undefined) return false;
+    const state = this.#inputs[input]!;
+    if (seq <= state.seq) return true;
+    if (
+      seq !== state.seq + 1 ||
+      frame.prevLineage !== state.lineage ||
+      !this.#offer({ input, seq, lineage, frame })
+    ) {
+      state.behind = true;
+      return false;
+    }
+    state.seq = seq;
+    state.lineage = lineage;
+    return true;
+  }
+
+  /**
+   * Takes what a read of {@link behind} brought.
+   * @param cursors as they were read
+   * @throws {ChannelGapError | ChannelConflictError}
+   */
+  takeRead(cursors: readonly ChannelCursor[], entries: readonly (readonly ChannelEntry[])[]): void {
+    for (let i = 0; i < cursors.length; i++) {
+      const cursor = cursors[i]!;
+      const input = this.#byChannel.get(cursor.channel)!;
+      const state = this.#inputs[input]!;
+      const found = entries[i]!;
+      // Drained as of the read: only if no delivery was refused meanwhile, which sets `behind` with a later seq.
+      if (found.length === 0 && state.seq === cursor.seq) state.behind = false;
+      for (const entry of found) if (!this.#takeEntry(input, state, entry)) break;
+    }
+  }
+
+  #takeEntry(input: number, state: InputState, entry: ChannelEntry): boolean {
+    if (entry.seq <= state.seq) {
+      if (entry.seq === state.seq && entry.lineage > state.lineage)
+        throw new ChannelConflictError(state.id, entry.seq, state.lineage, entry.lineage);
+      return true;
+    }
+    if (entry.seq !== state.seq + 1) throw new ChannelGapError(state.id, state.seq + 1, entry.seq);
+    const frame = entry.frame ?? this.#decode(entry.payload!, state.id);
+    if (frame.prevLineage !== state.lineage)
+      throw new ChannelConflictError(state.id, entry.seq, state.lineage, frame.prevLineage);
+    if (!this.#offer({ input, seq: entry.seq, lineage: entry.lineage, frame })) return false;
+    state.seq = entry.seq;
+    state.lineage = entry.lineage;
+    return true;
+  }
+}

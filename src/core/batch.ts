@@ -1,0 +1,60 @@
+// Batch and Frame — what travels: records in columns, and the envelope that carries them over one channel.
+//
+// A batch is shared by reference between the operators of a chain and, inside one process, between actors.
+// Whoever receives one treats `values`, `timestamps` and `keys` as read only.
+
+/** Event time of "everything has been seen": the watermark at the end of a bounded input. */
+export const MAX_WATERMARK: number = Number.POSITIVE_INFINITY;
+/** The watermark before anything was promised. */
+export const MIN_WATERMARK: number = Number.NEGATIVE_INFINITY;
+
+/** The trace context of one sampled record. Unsampled records have none, here and on the wire. */
+export interface TraceMark {
+  /** Position of the record in its batch. */
+  index: number;
+  /** 32 hex digits. */
+  traceId: string;
+  /** 16 hex digits: the span that handed the record on. */
+  spanId: string;
+  /** W3C trace flags; bit 0 = sampled. */
+  flags: number;
+  /** Wall clock in epoch ms at which the record was emitted to this batch. */
+  emittedMs: number;
+}
+
+/** Records in columns. All columns have the length of `values`. */
+export interface Batch {
+  values: unknown[];
+  /** Event time per record in epoch ms; undefined when the stream carries no event time. */
+  timestamps: number[] | undefined;
+  /** Key per record when it is already known (same-worker delivery, keyed operators). */
+  keys: unknown[] | undefined;
+  /** Wall clock in epoch ms at which the oldest record of the batch entered the job; 0 when unknown. */
+  ingestMs: number;
+  /** Ascending by index; undefined when no record is traced. */
+  traces: TraceMark[] | undefined;
+}
+
+export function createBatch(
+  values: unknown[],
+  timestamps: number[] | undefined = undefined,
+  ingestMs = 0,
+): Batch {
+  return { values, timestamps, keys: undefined, ingestMs, traces: undefined };
+}
+
+/** One entry of a channel: a batch and the control facts that travel in order with it. */
+export interface Frame {
+  /** Lineage of the entry before this one in the channel; 0 for the first. */
+  prevLineage: number;
+  /** Watermark of the producer after this frame's records. */
+  watermark: number;
+  /** The producer is idle: consumers do not wait for its watermark until its next frame. */
+  idle: boolean;
+  /** The producer's input has ended; no frame follows. */
+  end: boolean;
+  /** Checkpoint id when this frame is a barrier, else undefined. */
+  barrier: number | undefined;
+  /** Undefined for a frame that carries control facts only. */
+  batch: Batch | undefined;
+}

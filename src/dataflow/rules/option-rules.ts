@@ -1,0 +1,93 @@
+// Options: every name must be one that somebody reads, and every value one that means something.
+import { EngineError } from "../../core/errors.ts";
+import { checkOptions, InvalidOptionError } from "../../core/options.ts";
+import type { ErrorPolicy } from "../../operators/operator.ts";
+import { parseDuration } from "../../time/duration.ts";
+import type { JobProblem } from "../job-problem.ts";
+import type { LogicalGraph } from "../logical-graph.ts";
+import { describeNode, type LogicalNode } from "../nodes/logical-node.ts";
+import type { SourceNode } from "../nodes/source-node.ts";
+import { judgeFunction } from "./user-function.ts";
+
+const ERROR_POLICIES: readonly ErrorPolicy[] = ["fail", "skip", "deadLetter"];
+
+export function findOptionProblems(graph: LogicalGraph): readonly JobProblem[] {
+  const problems: JobProblem[] = [];
+  for (const node of graph.nodes) {
+    if (!("options" in node)) continue;
+    const owner = describeNode(node);
+    const collect = (check: () => void): void => {
+      const problem = problemOf(owner, check);
+      if (problem !== undefined) problems.push(problem);
+    };
+    collectUnknown(owner, node.options, knownOptions(node), collect);
+    // An options argument that is no object has been reported; it has no values to look at.
+    if (typeof node.options !== "object" || node.options === null) continue;
+    if ("onError" in node.options) {
+      const { onError } = node.options;
+      collect(() => checkErrorPolicy(owner, onError));
+    }
+    if (node.type === "source") problems.push(...sourceOptionProblems(node, owner, collect));
+  }
+  return problems;
+}
+
+/** One check per name, so that all misspelt ones are reported together. */
+function collectUnknown(
+  owner: string,
+  options: unknown,
+  known: readonly string[],
+  collect: (check: () => void) => void,
+): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    collect(() => checkOptions<Record<string, unknown>>(owner, options as Record<string, unknown>, known));
+    return;
+  }
+  for (const [name, value] of Object.entries(options))
+    collect(() => checkOptions<Record<string, unknown>>(owner, { [name]: value }, known));
+}
+
+function knownOptions(node: LogicalNode): readonly string[] {
+  switch (node.type) {
+    case "source":
+      return ["timestamp", "outOfOrderness", "idleAfter", "parallelism", "onError"];
+    case "keyBy":
+      return ["keyCodec"];
+    case "sink":
+      return ["parallelism"];
+    default:
+      return ["parallelism", "onError"];
+  }
+}
+
+function checkErrorPolicy(owner: string, onError: unknown): void {
+  if (onError === undefined || ERROR_POLICIES.includes(onError as ErrorPolicy)) return;
+  throw new InvalidOptionError(owner, "onError", onError, '"fail", "skip" or "deadLetter"');
+}
+
+function sourceOptionProblems(
+  node: SourceNode,
+  owner: string,
+  collect: (check: () => void) => void,
+): readonly JobProblem[] {
+  const { timestamp, outOfOrderness, idleAfter } = node.options;
+  if (outOfOrderness !== undefined)
+    collect(() => void parseDuration(outOfOrderness, `${owner}: option "outOfOrderness"`));
+  if (idleAfter !== undefined)
+    collect(() => void parseDuration(idleAfter, `${owner}: option "idleAfter"`, "positive"));
+  if (timestamp === undefined) return [];
+  const problem = judgeFunction(owner, 'option "timestamp"', timestamp, "(record) => record.at");
+  return problem === undefined ? [] : [problem];
+}
+
+/** The error of a check as a problem: the messages of typed errors are sentences already. */
+function problemOf(subject: string, check: () => void): JobProblem | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    const code = error.code === "UNKNOWN_OPTION" ? "UNKNOWN_OPTION" : "INVALID_OPTION";
+    return { code, subject, message: error.message };
+  }
+}

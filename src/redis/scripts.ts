@@ -1,0 +1,29 @@
+// All scripts of Weir: what a session loads, and what the test compares with the contracts in their headers.
+import { attachScript } from "./scripts/attach.ts";
+import { commitDrainScript, commitScript } from "./scripts/commit.ts";
+import { createJobScript, observeScript, setStatusScript } from "./scripts/job.ts";
+import { assignScript, electScript, leaderBeatScript } from "./scripts/leadership.ts";
+import { releaseScript } from "./scripts/release.ts";
+import type { Script } from "./scripts/script.ts";
+import { beatScript, joinScript, leaveScript, requestLeaveScript } from "./scripts/workers.ts";
+
+/** Of the data plane: partitions attach, commit and release. */
+export const dataScripts: readonly Script[] = [attachScript, commitScript, commitDrainScript, releaseScript];
+
+/** Of the control plane. */
+export const controlScripts: readonly Script[] = [
+  createJobScript,
+  setStatusScript,
+  observeScript,
+  electScript,
+  leaderBeatScript,
+  assignScript,
+  joinScript,
+  requestLeaveScript,
+  leaveScript,
+];
+
+/** Of the heartbeat thread. */
+export const heartbeatScripts: readonly Script[] = [beatScript];
+
+export const allScripts: readonly Script[] = [...dataScripts, ...controlScripts, ...heartbeatScripts];

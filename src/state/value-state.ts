@@ -1,0 +1,142 @@
+// ValueState and ReducingState — one value per key.
+import type { Namespace } from "../core/address.ts";
+import type { Codec } from "../core/codec.ts";
+import type { StateShape } from "../core/ports/state-backend.ts";
+import { Cell, CellState } from "./cell-state.ts";
+import type { KeyScope } from "./key-scope.ts";
+import type { WriteSet } from "./write-set.ts";
+
+/** One value under the current key. `D` is what an absent one reads as. */
+export interface ValueState<T, D = undefined> {
+  /**
+   * Objects may be changed in place; only {@link set} makes the change durable.
+   *
+   * @throws {StateOutsideRecordError}
+   */
+  get(): T | D;
+  /**
+   * Undefined clears.
+   *
+   * @throws {StateOutsideRecordError}
+   * @throws {NotSerialisableError} when the value cannot be stored without loss (the first ones and a sample are checked)
+   */
+  set(value: T | undefined): void;
+  clear(): void;
+}
+
+/** One value under the current key that is folded with what is added to it. */
+export interface ReducingState<T> {
+  get(): T | undefined;
+  /** The first value is stored as it is. @returns the new value */
+  add(value: T): T;
+  clear(): void;
+}
+
+export class ScalarCell extends Cell {
+  value: unknown = undefined;
+}
+
+export class ValueCells<T, D = undefined> extends CellState<ScalarCell> implements ValueState<T, D> {
+  readonly shape: StateShape = "scalar";
+  readonly #absent: D;
+
+  constructor(
+    scope: KeyScope,
+    name: string,
+    codec: Codec<unknown>,
+    startsEmpty: boolean,
+    absent: D,
+    checked?: boolean,
+  ) {
+    super(scope, name, codec, startsEmpty, checked);
+    this.#absent = absent;
+  }
+
+  get(): T | D {
+    const cell = this.cell ?? this.locate();
+    const value = cell?.value;
+    if (value === undefined) return this.copy(this.#absent) as D;
+    if (typeof value === "object" && this.scope.journal !== undefined) return this.#lend(cell as ScalarCell) as T;
+    return value as T;
+  }
+
+  set(value: T | undefined): void {
+    this.checkSample(value);
+    const cell = this.cell ?? this.locateOrCreate();
+    if (this.scope.journal !== undefined) this.#remember(cell);
+    cell.value = value;
+    if (cell.dirtyEpoch !== this.scope.epoch) this.markDirty(cell);
+  }
+
+  clear(): void {
+    const cell = this.cell ?? this.locate();
+    if (cell?.value !== undefined) this.set(undefined);
+  }
+
+  /** The user may change what it reads in place, so it gets a copy, and the original comes back with a rollback. */
+  #lend(cell: ScalarCell): unknown {
+    if (this.#remember(cell)) cell.value = this.copy(cell.value);
+    return cell.value;
+  }
+
+  #remember(cell: ScalarCell): boolean {
+    const journal = this.scope.journal;
+    if (journal === undefined || !journal.touches(cell)) return false;
+    const { value, dirtyEpoch } = cell;
+    journal.add({
+      undo() {
+        cell.value = value;
+        cell.dirtyEpoch = dirtyEpoch;
+      },
+    });
+    return true;
+  }
+
+  protected createCell(key: unknown, namespace: Namespace): ScalarCell {
+    return new ScalarCell(key, namespace);
+  }
+
+  protected isAbsent(cell: ScalarCell): boolean {
+    return cell.value === undefined;
+  }
+
+  protected weigh(): number {
+    return 1;
+  }
+
+  protected fill(cell: ScalarCell, result: unknown): void {
+    cell.value = result;
+  }
+
+  protected write(cell: ScalarCell, into: WriteSet): void {
+    const column = into.scalars(cell.keyGroup, this.name, this.codec);
+    column.fields.push(cell.field as string);
+    column.values.push(cell.value);
+  }
+}
+
+/** Folds into any value state, with or without a time to live. */
+export class ReducingOverValue<T> implements ReducingState<T> {
+  readonly #value: ValueState<T, undefined>;
+  readonly #reduce: (current: T, added: T) => T;
+
+  constructor(value: ValueState<T, undefined>, reduce: (current: T, added: T) => T) {
+    this.#value = value;
+    this.#reduce = reduce;
+  }
+
+  get(): T | undefined {
+    return this.#value.get();
+  }
+
+  add(value: T): T {
+    const current = this.#value.get();
+    const next = current === undefined ? value : this.#reduce(current, value);
+    this.#value.set(next);
+    return next;
+  }
+
+  clear(): void {
+    this.#value.clear();
+  }
+}

@@ -1,0 +1,30 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+const manifest = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8")) as {
+  exports: Record<string, { default: string } | string>;
+};
+
+/** Tests that import `weir` as users do (the examples) meet the same modules as tests of the sources. */
+const alias = Object.entries(manifest.exports).flatMap(([subpath, target]) => {
+  if (typeof target === "string") return [];
+  const source = target.default.replace("./dist/", "./src/").replace(/\.js$/, ".ts");
+  const replacement = fileURLToPath(new URL(source, import.meta.url));
+  return [{ find: new RegExp(`^weir${subpath.slice(1)}$`), replacement }];
+});
+
+const config: ViteUserConfig = defineConfig({
+  resolve: { alias },
+  test: {
+    include: ["test/**/*.test.ts"],
+    globalSetup: ["test/support/global-setup.ts"],
+    reporters: ["default", "./test/support/totals-reporter.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: "forks",
+    maxWorkers: 2,
+  },
+});
+
+export default config;
