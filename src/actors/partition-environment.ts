@@ -1,7 +1,7 @@
 // What a worker gives to the partitions it hosts: one object per session, shared by all of them.
 import type { ChannelWatch } from "../broker/channel-watch.ts";
+import type { FrameCutter } from "../broker/frame-cutter.ts";
 import type { LocalExchange } from "../broker/local-exchange.ts";
-import type { FrameCutter } from "../broker/outbound.ts";
 import type { SourceSplit } from "../connectors/contract.ts";
 import type { Frame } from "../core/batch.ts";
 import type { Clock } from "../core/clock.ts";

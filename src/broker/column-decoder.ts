@@ -6,6 +6,7 @@ import {
   DATES,
   DICTIONARY,
   LISTS,
+  MAX_ROWS,
   MSGPACK,
   NULL,
   NUMBERS,
@@ -41,6 +42,7 @@ export class ColumnDecoder {
 
   #read(reader: ByteReader, rows: number): DecodedColumn {
     const kind = reader.readByte();
+    if (rows > MAX_ROWS && kind > STRUCTURED) throw new MalformedBytes(`a column of ${rows} rows`);
     switch (kind) {
       case MSGPACK:
         return readMessagePack(reader, rows);

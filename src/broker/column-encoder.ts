@@ -5,6 +5,7 @@ import {
   DATES,
   DICTIONARY,
   LISTS,
+  MAX_ROWS,
   MAX_TUPLE,
   MSGPACK,
   NULL,
@@ -26,6 +27,10 @@ import { classify } from "./value-classes.ts";
 /** Values nested deeper than this are written as plain values: there cycles end, refused with their path. */
 const MAX_DEPTH = 8;
 
+const INITIAL_ROWS = 1_024;
+/** Scratch for more rows than this is given back after the batch that needed it. */
+const KEPT_ROWS = 65_536;
+
 /** A dictionary is made when these first rows promise that it pays: every saved byte is written, sent and read. */
 const SAMPLE_ROWS = 64;
 const MIN_DICTIONARY_ROWS = 16;
@@ -40,8 +45,8 @@ const elementProperties: readonly Property[] = Array.from({ length: MAX_TUPLE },
 export class ColumnEncoder {
   readonly #writer: ByteWriter;
   readonly #shapes: ShapeRegistry;
-  #numbers: Float64Array = new Float64Array(1_024);
-  #positions: Float64Array = new Float64Array(1_024);
+  #numbers: Float64Array = new Float64Array(INITIAL_ROWS);
+  #positions: Float64Array = new Float64Array(INITIAL_ROWS);
   #where = "";
 
   constructor(writer: ByteWriter, shapes: ShapeRegistry) {
@@ -57,18 +62,22 @@ export class ColumnEncoder {
    */
   encode(values: readonly unknown[], where: string): void {
     this.#where = where;
-    if (this.#numbers.length < values.length) this.#growScratch(values.length);
+    if (values.length <= KEPT_ROWS && this.#numbers.length > KEPT_ROWS) this.#resizeScratch(INITIAL_ROWS);
+    if (this.#numbers.length < values.length) this.#resizeScratch(2 * values.length);
     this.#write(values, 0);
   }
 
-  #growScratch(rows: number): void {
-    const size = Math.max(rows, 2 * this.#numbers.length);
-    this.#numbers = new Float64Array(size);
-    this.#positions = new Float64Array(size);
+  #resizeScratch(rows: number): void {
+    this.#numbers = new Float64Array(rows);
+    this.#positions = new Float64Array(rows);
   }
 
   #write(values: readonly unknown[], depth: number): void {
     const rows = values.length;
+    if (rows > MAX_ROWS) {
+      this.#writePlain(values);
+      return;
+    }
     const first = values[0];
     switch (typeof first) {
       case "number":
@@ -186,7 +195,7 @@ export class ColumnEncoder {
       for (let k = 0; k < array.length; k++) elements[at++] = array[k];
     }
     // The only place where a column grows longer than the batch.
-    if (this.#numbers.length < total) this.#growScratch(total);
+    if (this.#numbers.length < total) this.#resizeScratch(2 * total);
     this.#write(elements, depth + 1);
   }
 

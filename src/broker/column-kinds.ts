@@ -41,3 +41,9 @@ export const DATES = 12;
 
 /** Longer arrays are lists, whose elements share one column. */
 export const MAX_TUPLE = 8;
+
+/**
+ * Longer columns are plain values. Constant columns take no bytes per row, so the size of a frame does not bound what
+ * its decoder would have to allocate; this does.
+ */
+export const MAX_ROWS: number = 1 << 24;

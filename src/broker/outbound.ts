@@ -6,17 +6,11 @@
 //
 // Backpressure happens here: every commit's reply carries the length of each written channel, so `isAboveHigh` costs
 // no round trip. The partition stops reading while it holds and goes on when `isBelowLow`.
-import type { Batch, Frame } from "../core/batch.ts";
+import type { Batch } from "../core/batch.ts";
 import type { ChannelId } from "../core/ids.ts";
 import type { OutputFrame } from "../core/ports/state-backend.ts";
 import type { ChannelBuffer } from "./channel-buffer.ts";
-
-/** Cuts a batch into frames that fit and encodes them; embedded jobs hand the batch over as one frame, unencoded. */
-export type FrameCutter = (
-  header: Omit<Frame, "batch">,
-  batch: Batch | undefined,
-  channel: ChannelId,
-) => readonly { readonly frame: Frame; readonly payload: Uint8Array | undefined }[];
+import type { FrameCutter } from "./frame-cutter.ts";
 
 export interface OutboundLimits {
   readonly highEntries: number;
@@ -146,6 +140,8 @@ export class Outbound {
     // Only the last frame of an epoch may promise the new watermark: earlier ones still have records behind it.
     const header = {
       prevLineage: channel.lastLineage,
+      lineage: this.#lineage,
+      sentWatermark: channel.sentWatermark,
       watermark: last ? channel.watermark : channel.sentWatermark,
       idle: last && this.#idle,
       end: last && this.#ended,

@@ -3,8 +3,8 @@
 //   msgpack    := length:varint bytes       a MessagePack array with record structures inside, by msgpackr
 //   structured := length:varint bytes       V8's structured serialisation of an array
 //
-// MessagePack as we use it would silently turn -0 into 0, replace lone surrogates and rename a property called
-// `__proto__`. So every value is looked at first: what it would change goes the slower, exact way, and what no way
+// MessagePack as we use it would silently turn -0 into 0, replace lone surrogates, rename a property `__proto__` and
+// stumble over a property `toJSON` or `constructor`. So every value is looked at first: what it would change goes the slower, exact way, and what no way
 // can carry (functions, class instances, cycles) is refused with the path to it.
 import { deserialize, serialize } from "node:v8";
 import { Packr } from "msgpackr";
@@ -15,6 +15,9 @@ import type { ByteWriter } from "./byte-writer.ts";
 
 // No shared structures: every frame can be decoded alone. Buffers are copied so that no record keeps its frame alive.
 const packr = new Packr({ useRecords: true, moreTypes: true, copyBuffers: true });
+
+/** Own properties that msgpackr takes for more than data. */
+const oddNames: ReadonlySet<string> = new Set(["__proto__", "constructor", "toJSON"]);
 
 /** A string method of every Node we run on, newer than the library types we compile against. */
 interface WellFormedText {
@@ -92,7 +95,7 @@ class Inspection {
     if (prototype !== Object.prototype && prototype !== null)
       this.#refuse(`an instance of class ${value.constructor?.name ?? "?"}`);
     for (const name of Object.keys(value)) {
-      if (name === "__proto__" || !(name as unknown as WellFormedText).isWellFormed()) this.exact = false;
+      if (oddNames.has(name) || !(name as unknown as WellFormedText).isWellFormed()) this.exact = false;
       this.#visitMember(name, (value as Readonly<Record<string, unknown>>)[name]);
     }
   }

@@ -64,7 +64,7 @@ export function validateRecords<T>(
       traces: raw.traces,
       failures: undefined,
     };
-  const results: unknown[] = new Array(raw.values.length);
+  const results = new Array<Awaitable<Outcome<T>>>(raw.values.length);
   let promised = false;
   const { validate } = schema["~standard"];
   for (let i = 0; i < results.length; i++) {
@@ -72,15 +72,15 @@ export function validateRecords<T>(
     if (result instanceof Promise) promised = true;
     results[i] = result;
   }
-  if (promised) return settle(results).then((settled) => collect<T>(raw, settled));
-  return collect<T>(raw, results as Outcome<T>[]);
+  if (promised) return settle(results).then((settled) => collect(raw, settled));
+  return collect(raw, results as Outcome<T>[]);
 }
 
 type Outcome<T> = StandardSchemaV1.Result<T> | { readonly thrown: Error };
-type Validate = StandardSchemaV1["~standard"]["validate"];
+type Validate<T> = RecordSchema<T>["~standard"]["validate"];
 
 /** A schema that throws refuses the record it was given, not the whole input. */
-function validateOne(validate: Validate, value: unknown): Awaitable<Outcome<unknown>> {
+function validateOne<T>(validate: Validate<T>, value: unknown): Awaitable<Outcome<T>> {
   try {
     return validate(value);
   } catch (thrown) {
@@ -88,8 +88,8 @@ function validateOne(validate: Validate, value: unknown): Awaitable<Outcome<unkn
   }
 }
 
-async function settle<T>(results: readonly unknown[]): Promise<Outcome<T>[]> {
-  const settled = await Promise.allSettled(results as readonly Awaitable<Outcome<T>>[]);
+async function settle<T>(results: readonly Awaitable<Outcome<T>>[]): Promise<Outcome<T>[]> {
+  const settled = await Promise.allSettled(results);
   return settled.map((each) => (each.status === "fulfilled" ? each.value : { thrown: toError(each.reason) }));
 }
 

@@ -121,3 +121,27 @@ export class JobLostError extends EngineError<"JOB_LOST"> {
     );
   }
 }
+
+/** Nobody has created the job yet, or it was deleted before this worker came. */
+export class JobNotFoundError extends EngineError<"JOB_NOT_FOUND"> {
+  constructor(job: string) {
+    super(
+      "JOB_NOT_FOUND",
+      `there is no job "${job}" here; run it first, or check its name and the database`,
+      {
+        details: { job },
+      },
+    );
+  }
+}
+
+/** A job cannot be created over the remains of an earlier one. */
+export class JobLeftoversError extends EngineError<"JOB_LEFTOVERS"> {
+  constructor(job: string, pattern: string) {
+    super(
+      "JOB_LEFTOVERS",
+      `job "${job}" has no record but its partitions have: it was deleted in part; delete all keys ${pattern} to start anew`,
+      { details: { job, pattern } },
+    );
+  }
+}

@@ -2,6 +2,7 @@
 //
 // The object is plain JSON; the text is made from it and from nothing else, so both always say the same.
 import type { SinkGuarantee } from "../connectors/contract.ts";
+import { DEAD_LETTER_TAG } from "../operators/operator.ts";
 import type { EdgePlan, JobPlan, OperatorPlan, StagePlan } from "../plan/plan.ts";
 import { durationText } from "./keyed-operator-spec.ts";
 
@@ -158,7 +159,7 @@ export function formatExplanation(explanation: Explanation): string {
       const edge = edges.get(id);
       if (edge !== undefined) lines.push(...edgeLines(edge));
     }
-    if (stage.source !== null) lines.push(`  source ${stage.source.name}: ${sourceText(stage.source)}`);
+    if (stage.source !== null) lines.push(`  ${stage.source.name}: source, ${sourceText(stage.source)}`);
     const roots = stage.operators.filter((operator) => operator.reads === null || operator.reads === stage.source?.name);
     for (const root of roots) lines.push(...operatorLines(root, stage, 1));
   }
@@ -166,24 +167,29 @@ export function formatExplanation(explanation: Explanation): string {
 }
 
 function edgeLines(edge: ExplainedEdge): readonly string[] {
-  const tag = edge.fromTag === null ? "" : `#${edge.fromTag}`;
+  const from = edge.fromTag === null ? edge.fromOperator : `${outputText(edge.fromTag)} of ${edge.fromOperator}`;
   return [
-    `  from ${edge.fromOperator}${tag}: ${edge.partitioning}, ${counted(edge.channels, "channel")}`,
+    `  from ${from}: ${edge.partitioning}, ${counted(edge.channels, "channel")}`,
     `    ${edge.reason}`,
   ];
 }
 
 function operatorLines(operator: ExplainedOperator, stage: ExplainedStage, depth: number): readonly string[] {
-  const indent = "  ".repeat(depth);
-  const tag = operator.tag === null ? "" : ` of #${operator.tag}`;
   const facts = [
+    operator.tag === null ? operator.kind : `${operator.kind} of ${outputText(operator.tag)}`,
     ...(operator.sink === null ? [] : [operator.sink.description, operator.sink.guarantee]),
     ...operator.state.map((entry) => `state ${entry.state} (${entry.shape}, ${entry.codec} ${entry.version})`),
     ...(operator.onError === "fail" ? [] : [`on error: ${operator.onError}`]),
   ];
-  const line = `${indent}${operator.kind} ${operator.name}${tag}${facts.length === 0 ? "" : `: ${facts.join(", ")}`}`;
   const readers = stage.operators.filter((other) => other.reads === operator.name);
-  return [line, ...readers.flatMap((reader) => operatorLines(reader, stage, depth + 1))];
+  return [
+    `${"  ".repeat(depth)}${operator.name}: ${facts.join(", ")}`,
+    ...readers.flatMap((reader) => operatorLines(reader, stage, depth + 1)),
+  ];
+}
+
+function outputText(tag: string): string {
+  return tag === DEAD_LETTER_TAG ? "dead letters" : `side output "${tag}"`;
 }
 
 function sourceText(source: ExplainedSource): string {

@@ -31,6 +31,8 @@ export type KeyedOperatorSpec =
 
 /** `tumbling window of 1d`, `sliding window of 10s every 2s, processing time`. */
 export function windowLabel(assigner: WindowAssigner): string {
+  // What is no assigner is named by validation; this only has to survive it.
+  if (typeof assigner !== "object" || assigner === null) return "window";
   const slide = assigner.kind === "sliding" ? ` every ${durationText(assigner.slideMs)}` : "";
   const offset = assigner.offsetMs === 0 ? "" : `, offset ${durationText(assigner.offsetMs)}`;
   const time = assigner.time === "event" ? "" : ", processing time";

@@ -15,6 +15,7 @@
 //   G2  Keyed operators read the head of their stage, and every edge into that stage is a key edge.
 //   G3  A forward edge joins stages with the same number of partitions.
 //   G4  Stages are in topological order, and every edge leads to a later stage.
+//   G5  The same job and options give the same plan, with the same hash, in every process.
 import { createHash } from "node:crypto";
 import { NAME_PATTERN } from "../core/ids.ts";
 import { describePlan, hashDescription } from "../plan/description.ts";

@@ -7,9 +7,11 @@ import type { ToStream } from "./keyed-stream.ts";
 import { type AnyAggregate, windowLabel } from "./keyed-operator-spec.ts";
 import type { KeyByNode } from "./nodes/key-by-node.ts";
 import { createKeyedOperatorNode } from "./nodes/keyed-operator-node.ts";
+import { quote } from "./nodes/logical-node.ts";
 import type { OperatorStream } from "./stream.ts";
 import type { OperatorOptions } from "./stream-options.ts";
 import { reducingAggregate } from "./reducing-aggregate.ts";
+import { judgeFunction } from "./rules/user-function.ts";
 
 /** Records of type T under keys of type K, in windows. */
 export class WindowedStream<out K, out T> {
@@ -50,6 +52,14 @@ export class WindowedStream<out K, out T> {
     reduce: (accumulated: T, record: T) => NoInfer<T>,
     options?: OperatorOptions,
   ): OperatorStream<WindowResult<K, T>> {
+    // The aggregate would hide a wrong function from the rules, so it is looked at here.
+    const problem = judgeFunction(
+      `window ${quote(name)}`,
+      "its function",
+      reduce,
+      "(accumulated, record) => accumulated + record",
+    );
+    if (problem !== undefined) this.#recorder.report(problem);
     return this.#add(name, reducingAggregate(reduce), options);
   }
 

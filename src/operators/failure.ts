@@ -42,7 +42,7 @@ export class FailureHandler {
    *
    * @param timestamp event time of the record in epoch ms, when it has one
    * @param where position of the record in its source, when it never became one
-   * @throws {UserFunctionError} under `fail`
+   * @throws {UserFunctionError} under `fail`; an EngineError as it is
    * @throws {InvariantError} as it is under every policy: a defect of the engine is not a property of the record
    */
   handle(error: unknown, record: unknown, timestamp: number | undefined, where?: string): void {
@@ -50,8 +50,8 @@ export class FailureHandler {
     const { operator, metrics, onError } = this.#context;
     switch (onError) {
       case "fail":
-        // Already explained by an inner call of the same chain: one wrapping is enough.
-        if (error instanceof UserFunctionError) throw error;
+        // Errors of the engine (a state value that cannot be stored, a wrong timer) name their operator and remedy.
+        if (error instanceof EngineError) throw error;
         throw new UserFunctionError(operator, record, error);
       case "skip":
         metrics.skipped++;
@@ -99,9 +99,9 @@ export function shortJson(value: unknown): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(value, (_name, item) => (typeof item === "bigint" ? `${item}n` : item));
+    text ??= String(value);
   } catch {
-    text = undefined;
+    text = `(a value of type ${typeof value} that has no JSON)`;
   }
-  text ??= String(value);
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 }

@@ -5,7 +5,7 @@ import { createJobScript, observeScript, setStatusScript } from "./scripts/job.t
 import { assignScript, electScript, leaderBeatScript } from "./scripts/leadership.ts";
 import { releaseScript } from "./scripts/release.ts";
 import type { Script } from "./scripts/script.ts";
-import { beatScript, joinScript, leaveScript, requestLeaveScript } from "./scripts/workers.ts";
+import { beatScript, joinScript, leaveScript, reportScript, requestLeaveScript } from "./scripts/workers.ts";
 
 /** Of the data plane: partitions attach, commit and release. */
 export const dataScripts: readonly Script[] = [attachScript, commitScript, commitDrainScript, releaseScript];
@@ -20,6 +20,7 @@ export const controlScripts: readonly Script[] = [
   assignScript,
   joinScript,
   requestLeaveScript,
+  reportScript,
   leaveScript,
 ];
 

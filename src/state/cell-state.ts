@@ -8,7 +8,7 @@
 import { encodeAddress, type Namespace } from "../core/address.ts";
 import { assertSerialisable, type Codec, msgpackCodec } from "../core/codec.ts";
 import { invariant } from "../core/errors.ts";
-import { KEY_GROUPS, keyGroupOf } from "../core/key-group.ts";
+import { keyGroupOf } from "../core/key-group.ts";
 import type { StateLoad, StateShape } from "../core/ports/state-backend.ts";
 import { type KeyScope, NO_KEY, StateOutsideRecordError } from "./key-scope.ts";
 import type { WriteSet } from "./write-set.ts";
@@ -41,11 +41,14 @@ export class CellLoad<C extends Cell> implements StateLoad {
   readonly keyGroup: number;
   readonly codec: Codec<unknown>;
   readonly fields: string[] = [];
+  readonly owner: CellState<C>;
+  /** Parallel to `fields` until supplied; then empty. */
   readonly cells: C[] = [];
   results: unknown[] = [];
 
   constructor(operator: string, state: CellState<C>, keyGroup: number) {
     this.operator = operator;
+    this.owner = state;
     this.state = state.name;
     this.shape = state.shape;
     this.keyGroup = keyGroup;
@@ -88,7 +91,7 @@ export abstract class CellState<C extends Cell> {
     name: string,
     codec: Codec<unknown>,
     startsEmpty: boolean,
-    checked = codec === msgpackCodec,
+    checked: boolean = codec === msgpackCodec,
   ) {
     this.scope = scope;
     this.name = name;

@@ -75,6 +75,9 @@ export type StateDescriptor =
   | MapDescriptor<never, never>
   | ReducingDescriptor<never>;
 
+/** States by name. */
+export type StateDescriptors = Readonly<Record<string, StateDescriptor>>;
+
 /** What an operator stores under one name, for the plan hash and the check of a resumed job. */
 export interface StateLayout {
   readonly state: string;
@@ -133,7 +136,7 @@ export function reducing<T>(
 }
 
 /** The layout of a record of descriptors, in the order of their names. */
-export function stateLayout(states: Readonly<Record<string, StateDescriptor>>): StateLayout[] {
+export function stateLayout(states: StateDescriptors): StateLayout[] {
   return Object.keys(states)
     .sort()
     .map((state) => {

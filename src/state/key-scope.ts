@@ -21,6 +21,11 @@ export class KeyScope {
   readonly operator: string;
   /** Undo log of the current record; undefined under the policy `fail`, which needs none. */
   readonly journal: Journal | undefined;
+  /**
+   * A commit keeps references to what it is given (embedded jobs). What is stored must then not be changed in place: an
+   * object is copied before user code gets it, once per commit.
+   */
+  readonly sharesValues: boolean;
   key: unknown = NO_KEY;
   /** Epoch that is being filled. */
   epoch = 1;
@@ -35,8 +40,9 @@ export class KeyScope {
   /** Wall clock in epoch ms at the start of the current batch or timer slice. */
   nowMs = 0;
 
-  constructor(operator: string, journal: Journal | undefined) {
+  constructor(operator: string, journal: Journal | undefined, sharesValues: boolean) {
     this.operator = operator;
     this.journal = journal;
+    this.sharesValues = sharesValues;
   }
 }

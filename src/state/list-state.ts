@@ -23,7 +23,12 @@ export class ListCell extends Cell {
   appended = 0;
   /** The list was replaced in the current epoch: all of it must be written. */
   rewritten = false;
+  /** Storage holds the same elements. */
+  shared = false;
 }
+
+/** Journal entry of a list whose elements were handed out in this record. */
+const LENT = Symbol("lent");
 
 const NO_ITEMS: readonly never[] = Object.freeze([]);
 
@@ -33,11 +38,18 @@ export class ListCells<T> extends CellState<ListCell> implements ListState<T> {
   get(): readonly T[] {
     const cell = this.cell ?? this.locate();
     if (cell === undefined) return NO_ITEMS;
-    if (this.scope.journal !== undefined && this.#remember(cell)) {
+    const { journal } = this.scope;
+    if (journal !== undefined) {
+      this.#remember(cell);
       // A new array of copies: the old one, with its objects, comes back with a rollback.
-      cell.items = cell.items.map((item) => this.copy(item));
-    }
+      if (journal.touchesEntry(cell, LENT)) this.#copyItems(cell);
+    } else if (cell.shared) this.#copyItems(cell);
     return cell.items as T[];
+  }
+
+  #copyItems(cell: ListCell): void {
+    cell.items = cell.items.map((item) => this.copy(item));
+    cell.shared = false;
   }
 
   get length(): number {
@@ -77,10 +89,10 @@ export class ListCells<T> extends CellState<ListCell> implements ListState<T> {
     if (cell.dirtyEpoch !== this.scope.epoch) this.markDirty(cell);
   }
 
-  #remember(cell: ListCell): boolean {
+  #remember(cell: ListCell): void {
     const { journal } = this.scope;
-    if (journal === undefined || !journal.touches(cell)) return false;
-    const { items, appended, rewritten, dirtyEpoch } = cell;
+    if (journal === undefined || !journal.touches(cell)) return;
+    const { items, appended, rewritten, shared, dirtyEpoch } = cell;
     const length = items.length;
     journal.add({
       undo() {
@@ -88,10 +100,10 @@ export class ListCells<T> extends CellState<ListCell> implements ListState<T> {
         cell.items = items;
         cell.appended = appended;
         cell.rewritten = rewritten;
+        cell.shared = shared;
         cell.dirtyEpoch = dirtyEpoch;
       },
     });
-    return true;
   }
 
   protected createCell(key: unknown, namespace: Namespace): ListCell {
@@ -107,7 +119,9 @@ export class ListCells<T> extends CellState<ListCell> implements ListState<T> {
   }
 
   protected fill(cell: ListCell, result: unknown): void {
-    if (result !== undefined) cell.items = [...(result as readonly unknown[])];
+    if (result === undefined) return;
+    cell.items = [...(result as readonly unknown[])];
+    cell.shared = this.scope.sharesValues;
   }
 
   protected write(cell: ListCell, into: WriteSet): void {
@@ -121,5 +135,6 @@ export class ListCells<T> extends CellState<ListCell> implements ListState<T> {
     });
     cell.appended = 0;
     cell.rewritten = false;
+    cell.shared = this.scope.sharesValues;
   }
 }

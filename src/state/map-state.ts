@@ -29,11 +29,13 @@ export interface MapState<K, V> {
 }
 
 export class MapCell extends Cell {
-  entries = new Map<unknown, unknown>();
+  entries: Map<unknown, unknown> = new Map();
   /** Entry keys whose value differs from what was last collected. */
-  changed = new Set<unknown>();
+  changed: Set<unknown> = new Set();
   /** All entries were dropped in the current epoch, before those in `changed` were written. */
   cleared = false;
+  /** Entry keys whose value was copied since the last collect: storage holds another object. */
+  own: Set<unknown> = new Set();
 }
 
 const NO_ENTRIES: ReadonlyMap<never, never> = new Map<never, never>();
@@ -45,9 +47,7 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
     const cell = this.cell ?? this.locate();
     if (cell === undefined) return undefined;
     const value = cell.entries.get(key);
-    if (typeof value === "object" && this.scope.journal !== undefined)
-      return this.#lend(this.scope.journal, cell, key) as V;
-    return value as V | undefined;
+    return (typeof value === "object" ? this.#lend(cell, key, value) : value) as V | undefined;
   }
 
   has(key: K): boolean {
@@ -111,15 +111,20 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
 
   #lendAll(): Map<K, V> {
     const cell = this.cell ?? this.locate();
-    const { journal } = this.scope;
-    if (cell !== undefined && journal !== undefined)
-      for (const [key, value] of cell.entries) if (typeof value === "object") this.#lend(journal, cell, key);
+    if (cell !== undefined)
+      for (const [key, value] of cell.entries) if (typeof value === "object") this.#lend(cell, key, value);
     return (cell?.entries ?? NO_ENTRIES) as Map<K, V>;
   }
 
-  #lend(journal: Journal, cell: MapCell, key: unknown): unknown {
-    if (this.#rememberEntry(journal, cell, key)) cell.entries.set(key, this.copy(cell.entries.get(key)));
-    return cell.entries.get(key);
+  /** The user may change what it reads in place: storage and a rollback need the original. */
+  #lend(cell: MapCell, key: unknown, value: unknown): unknown {
+    const { journal, sharesValues } = this.scope;
+    const shared = sharesValues && !cell.changed.has(key) && !cell.own.has(key);
+    if (!(journal !== undefined && this.#rememberEntry(journal, cell, key)) && !shared) return value;
+    const copy = this.copy(value);
+    cell.entries.set(key, copy);
+    if (sharesValues) cell.own.add(key);
+    return copy;
   }
 
   #rememberEntry(journal: Journal, cell: MapCell, key: unknown): boolean {
@@ -130,11 +135,13 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
     const wasPresent = entries.has(key);
     const value = entries.get(key);
     const wasChanged = changed.has(key);
+    const wasOwn = cell.own.has(key);
     journal.add({
       undo() {
         if (wasPresent) entries.set(key, value);
         else entries.delete(key);
         if (!wasChanged) changed.delete(key);
+        if (!wasOwn) cell.own.delete(key);
       },
     });
     return true;
@@ -168,7 +175,8 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
 
   protected fill(cell: MapCell, result: unknown): void {
     if (result === undefined) return;
-    for (const [text, value] of result as ReadonlyMap<string, unknown>) cell.entries.set(decodeKey(text), value);
+    for (const [text, value] of result as ReadonlyMap<string, unknown>)
+      cell.entries.set(decodeKey(text), value);
   }
 
   protected write(cell: MapCell, into: WriteSet): void {
@@ -183,5 +191,6 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
     });
     cell.changed = new Set();
     cell.cleared = false;
+    if (cell.own.size > 0) cell.own = new Set();
   }
 }

@@ -70,6 +70,7 @@ export class RedisStateBackend implements StateBackend {
       this.#encoders.set(incarnation, encoder);
     }
     return new RedisPartition(session, encoder, keys, {
+      job: this.#job.job,
       partition,
       metaKey,
       fence,
@@ -109,6 +110,7 @@ export class RedisStateBackend implements StateBackend {
 const BACKEND_FIELDS = ["fence", "av", "owner", "seq", "begun", "fmt"];
 
 interface PartitionParts {
+  readonly job: string;
   readonly partition: PartitionId;
   readonly metaKey: string;
   readonly fence: string;
@@ -215,10 +217,7 @@ class RedisPartition implements PartitionHandle {
         );
         return { kind: "HISTORY" };
       default:
-        return {
-          kind: "LOST",
-          cause: new PartitionMissingError(this.#parts.partition, this.#keys.meta(this.#parts.partition)),
-        };
+        return { kind: "LOST", cause: new PartitionMissingError(this.#parts.partition, this.#parts.job) };
     }
   }
 

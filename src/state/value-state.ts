@@ -34,6 +34,8 @@ export interface ReducingState<T> {
 
 export class ScalarCell extends Cell {
   value: unknown = undefined;
+  /** Storage holds the same object. */
+  shared = false;
 }
 
 export class ValueCells<T, D = undefined> extends CellState<ScalarCell> implements ValueState<T, D> {
@@ -56,8 +58,13 @@ export class ValueCells<T, D = undefined> extends CellState<ScalarCell> implemen
     const cell = this.cell ?? this.locate();
     const value = cell?.value;
     if (value === undefined) return this.copy(this.#absent) as D;
-    if (typeof value === "object" && this.scope.journal !== undefined) return this.#lend(cell as ScalarCell) as T;
-    return value as T;
+    if (typeof value !== "object" || cell === undefined) return value as T;
+    return this.#lend(cell) as T;
+  }
+
+  /** As {@link get}, for callers that never change the value in place: without a copy, undefined when absent. */
+  peek(): T | undefined {
+    return (this.cell ?? this.locate())?.value as T | undefined;
   }
 
   set(value: T | undefined): void {
@@ -65,27 +72,36 @@ export class ValueCells<T, D = undefined> extends CellState<ScalarCell> implemen
     const cell = this.cell ?? this.locateOrCreate();
     if (this.scope.journal !== undefined) this.#remember(cell);
     cell.value = value;
+    cell.shared = false;
     if (cell.dirtyEpoch !== this.scope.epoch) this.markDirty(cell);
   }
 
   clear(): void {
-    const cell = this.cell ?? this.locate();
-    if (cell?.value !== undefined) this.set(undefined);
+    if (this.present) this.set(undefined);
   }
 
-  /** The user may change what it reads in place, so it gets a copy, and the original comes back with a rollback. */
+  /** Something is stored, without handing it out. */
+  get present(): boolean {
+    return (this.cell ?? this.locate())?.value !== undefined;
+  }
+
+  /** The user may change what it reads in place: storage and a rollback need the original. */
   #lend(cell: ScalarCell): unknown {
-    if (this.#remember(cell)) cell.value = this.copy(cell.value);
+    if (this.#remember(cell) || cell.shared) {
+      cell.value = this.copy(cell.value);
+      cell.shared = false;
+    }
     return cell.value;
   }
 
   #remember(cell: ScalarCell): boolean {
     const journal = this.scope.journal;
     if (journal === undefined || !journal.touches(cell)) return false;
-    const { value, dirtyEpoch } = cell;
+    const { value, shared, dirtyEpoch } = cell;
     journal.add({
       undo() {
         cell.value = value;
+        cell.shared = shared;
         cell.dirtyEpoch = dirtyEpoch;
       },
     });
@@ -106,12 +122,14 @@ export class ValueCells<T, D = undefined> extends CellState<ScalarCell> implemen
 
   protected fill(cell: ScalarCell, result: unknown): void {
     cell.value = result;
+    cell.shared = this.scope.sharesValues;
   }
 
   protected write(cell: ScalarCell, into: WriteSet): void {
     const column = into.scalars(cell.keyGroup, this.name, this.codec);
     column.fields.push(cell.field as string);
     column.values.push(cell.value);
+    cell.shared = this.scope.sharesValues;
   }
 }
 

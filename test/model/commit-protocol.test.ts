@@ -4,7 +4,7 @@
 // the controls pass would prove nothing about the protocol.
 //
 //   WEIR_MODEL_FAILOVERS=2   a larger world for the runs that must pass (default 1)
-//   WEIR_MODEL_SESSIONS=3    one more zombie per actor (default 2)
+//   WEIR_MODEL_SESSIONS=3    one more zombie per actor (default 2; too large together with client resends)
 //   WEIR_MODEL_RESENDS=2     more commits that the client doubles (default 1)
 //   WEIR_MODEL_POSITIONS=3   a longer input (default 2)
 

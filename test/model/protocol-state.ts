@@ -36,7 +36,7 @@ export const POSITION = 3; // P: input position; C: cursor = id of the last cons
 export const CONSUMED = 4; // C: n when it has consumed exactly 0..n-1, else BROKEN
 export const META = 5;
 export const BROKEN = 15;
-export const ENTRIES = 2 * META;
+export const ENTRIES: number = 2 * META;
 
 // A session.
 export const STATUS = 0;

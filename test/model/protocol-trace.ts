@@ -2,7 +2,6 @@
 
 import {
   ALARM,
-  CONSUMED,
   DATABASE,
   ENTRIES,
   firstOf,

@@ -34,16 +34,20 @@ export function requireRedisBinary(): string {
  * Finds the server binary and installs the system's package when there is none and we may (root, apt-get).
  *
  * @param say is told what is about to be installed
+ * @param policyPath the file by which Debian is told not to start a service that it installs
  * @returns the path of the server binary
  * @throws {Error} one sentence that says what to install, or why the installation failed
  */
-export function findOrInstallRedisBinary(say: (line: string) => void): string {
+export function findOrInstallRedisBinary(
+  say: (line: string) => void,
+  policyPath: string = "/usr/sbin/policy-rc.d",
+): string {
   const found = findRedisBinary();
   if (found !== undefined) return found;
   if (process.getuid?.() !== 0 || findOnPath("apt-get") === undefined) throw new Error(remedy);
   say("no redis-server on this machine: installing it with apt-get");
   try {
-    installWithApt();
+    installWithApt(policyPath);
   } catch (error) {
     throw new Error(`${remedy} (apt-get install redis-server failed: ${lastLines(error)})`, { cause: error });
   }
@@ -64,15 +68,14 @@ export function findCheckAof(serverBinary: string): string {
 }
 
 /** Debian starts a freshly installed service unless policy-rc.d forbids it, and enables it for the next boot. */
-function installWithApt(): void {
-  const policy = "/usr/sbin/policy-rc.d";
-  const ours = !existsSync(policy);
-  if (ours) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+function installWithApt(policyPath: string): void {
+  const ours = !existsSync(policyPath);
+  if (ours) writeFileSync(policyPath, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   try {
     apt("update");
     apt("install", "-y", "--no-install-recommends", "redis-server");
   } finally {
-    if (ours) rmSync(policy, { force: true });
+    if (ours) rmSync(policyPath, { force: true });
   }
   quietly("systemctl", "disable", "--now", "redis-server");
   quietly("service", "redis-server", "stop");

@@ -24,6 +24,8 @@ export interface WorkerBeat extends WorkerInfo {
   readonly progress: number;
   /** The worker asked to leave: give it nothing and take its partitions. */
   readonly leaving: boolean;
+  /** JSON of the worker's last {@link Coordination.report}; undefined before the first. */
+  readonly report: string | undefined;
 }
 
 export interface Assignment {
@@ -91,6 +93,8 @@ export interface Coordination {
   assign(worker: string, term: number, changes: ReadonlyMap<PartitionId, Assignment>): Promise<boolean>;
   /** Moves the job's status along its life cycle; false when it is no longer in one of `from`. */
   setStatus(from: readonly JobStatus[], to: JobStatus, failure?: JobFailure): Promise<boolean>;
+  /** Keeps the worker's figures for status and progress; last one wins, ignored when the worker is unknown. */
+  report(worker: string, report: string): Promise<void>;
   /** Resolves when something may have changed, at the latest after `timeoutMs`. */
   waitForChange(timeoutMs: number): Awaitable<void>;
   close(): Promise<void>;

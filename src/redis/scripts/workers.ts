@@ -91,6 +91,30 @@ export function requestLeaveCall(keys: JobKeys, worker: string): (string | Buffe
   return call(requestLeaveScript, [keys.worker(worker)], [keys.bell]);
 }
 
+export const reportScript: Script = defineScript({
+  name: "report",
+  flags: "allow-oom",
+  keys: ["worker"],
+  args: ["report"],
+  body: `
+--[[
+  report - keep a worker's figures.
+  Why a script: figures must not create a worker that is gone.
+
+  KEYS  [1] worker  hash    its sign of life
+  ARGV  [1] report  string  JSON
+  Returns "OK" | "GONE"
+]]
+if redis.call('EXISTS', KEYS[1]) == 0 then return 'GONE' end
+redis.call('HSET', KEYS[1], 'report', ARGV[1])
+return 'OK'
+`,
+});
+
+export function reportCall(keys: JobKeys, worker: string, report: string): (string | Buffer)[] {
+  return call(reportScript, [keys.worker(worker)], [report]);
+}
+
 export const leaveScript: Script = defineScript({
   name: "leave",
   flags: "allow-oom",

@@ -1,0 +1,85 @@
+// HeartbeatThread — a worker's sign of life, sent from a thread of its own so that a busy main loop does not look dead.
+//
+// Owns:      the thread, and the counter through which the main loop says that it moves.
+// Does not:  judge anybody: observers time the two counters on their own clocks.
+import { Worker } from "node:worker_threads";
+import { checkRedisUrl } from "./connection.ts";
+import { JobKeys } from "./keys.ts";
+
+export interface HeartbeatOptions {
+  readonly url: string;
+  readonly job: string;
+  /** Id under which the worker joined. */
+  readonly worker: string;
+  /** Default 250. */
+  readonly intervalMs?: number | undefined;
+  /** How often the main loop raises the progress counter by itself. Default: `intervalMs`. 0: only `progress()` does. */
+  readonly progressMs?: number | undefined;
+  /** The worker's record is gone: it was removed by others, or the job was deleted. Called once per disappearance. */
+  readonly onGone?: (() => void) | undefined;
+  /** The thread broke by a defect; no more beats are sent. */
+  readonly onError?: ((error: Error) => void) | undefined;
+}
+
+/** What the thread is started with. */
+export interface HeartbeatTask {
+  readonly url: string;
+  readonly key: string;
+  readonly intervalMs: number;
+  readonly progress: SharedArrayBuffer;
+}
+
+/** What the thread says. */
+export type HeartbeatNews = "gone" | "closed";
+
+/** The thread runs from the sources (`.ts`) and from the built package (`.js`) alike. */
+const EXTENSION = import.meta.url.slice(import.meta.url.lastIndexOf("."));
+
+export class HeartbeatThread {
+  readonly #thread: Worker;
+  readonly #progress: BigInt64Array;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #over: Promise<void>;
+
+  private constructor(options: HeartbeatOptions) {
+    const { url, job, worker, intervalMs = 250, progressMs = intervalMs } = options;
+    checkRedisUrl(url);
+    const shared = new SharedArrayBuffer(8);
+    this.#progress = new BigInt64Array(shared);
+    const task: HeartbeatTask = { url, key: new JobKeys(job).worker(worker), intervalMs, progress: shared };
+    this.#thread = new Worker(new URL(`./heartbeat-worker${EXTENSION}`, import.meta.url), {
+      workerData: task,
+      name: "weir-heartbeat",
+    });
+    this.#thread.unref();
+    this.#thread.on("message", (news: HeartbeatNews) => {
+      if (news === "gone") options.onGone?.();
+    });
+    this.#thread.on("error", (error: Error) => options.onError?.(error));
+    this.#over = new Promise((resolve) => this.#thread.once("exit", () => resolve()));
+    if (progressMs > 0) {
+      this.#timer = setInterval(() => this.progress(), progressMs);
+      this.#timer.unref();
+    }
+  }
+
+  /** Starts beating for a worker that has joined. @throws {RedisUrlError} */
+  static start(options: HeartbeatOptions): HeartbeatThread {
+    return new HeartbeatThread(options);
+  }
+
+  /** The main loop moves. */
+  progress(): void {
+    Atomics.add(this.#progress, 0, 1n);
+  }
+
+  /** Stops beating; no beat is sent after it resolves. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#thread.postMessage("stop");
+    // A thread that hangs in its link must not hold the process.
+    const patience = setTimeout(() => void this.#thread.terminate(), 1000);
+    await this.#over;
+    clearTimeout(patience);
+  }
+}

@@ -1,0 +1,58 @@
+// The heartbeat thread itself: beats at a fixed pace over its own link, and makes a new link whenever one breaks.
+import { parentPort, workerData } from "node:worker_threads";
+import { RedisConnection } from "./connection.ts";
+import type { HeartbeatNews, HeartbeatTask } from "./heartbeat-thread.ts";
+import { ScriptRunner } from "./script-runner.ts";
+import { beatCall, beatScript } from "./scripts/workers.ts";
+import { heartbeatScripts } from "./scripts.ts";
+
+const task = workerData as HeartbeatTask;
+const progress = new BigInt64Array(task.progress);
+
+let connection: RedisConnection | undefined;
+let runner: ScriptRunner | undefined;
+let busy = false;
+let gone = false;
+
+async function beat(): Promise<void> {
+  // One beat at a time: a slow server must not be flooded, and late beats say nothing.
+  if (busy) return;
+  busy = true;
+  try {
+    if (runner === undefined || connection?.ended !== undefined) await connect();
+    const answer = await runner!.run(beatScript, beatCall(task.key, Number(Atomics.load(progress, 0))));
+    if (answer === "GONE" && !gone) tell("gone");
+    gone = answer === "GONE";
+  } catch {
+    // No link, or a server that refuses: the next beat tries again. Observers see the counter stand still.
+  } finally {
+    busy = false;
+  }
+}
+
+async function connect(): Promise<void> {
+  runner = undefined;
+  connection?.close();
+  connection = await RedisConnection.open({
+    url: task.url,
+    name: "weir-heartbeat",
+    connectTimeoutMs: Math.max(500, task.intervalMs * 2),
+    replyTimeoutMs: Math.max(500, task.intervalMs * 4),
+  });
+  runner = new ScriptRunner(connection);
+  await runner.load(heartbeatScripts);
+}
+
+function tell(news: HeartbeatNews): void {
+  parentPort?.postMessage(news);
+}
+
+const timer = setInterval(() => void beat(), task.intervalMs);
+void beat();
+
+parentPort?.on("message", () => {
+  clearInterval(timer);
+  connection?.close();
+  tell("closed");
+  parentPort?.close();
+});

@@ -1,0 +1,110 @@
+// Leader — the duties of the one worker that leads: liveness, placement, the end of the job.
+//
+// Leading is only liveness: two workers that both believe to lead cannot do harm, because every change carries the
+// term and the assignment versions, and the commits themselves are fenced.
+import type { Clock } from "../core/clock.ts";
+import type { PartitionId } from "../core/ids.ts";
+import type { Coordination, Observation } from "../core/ports/coordination.ts";
+import { type DetectorSettings, FailureDetector } from "./failure-detector.ts";
+import { decidePlacement } from "./placement.ts";
+
+export class Leader {
+  readonly #coordination: Coordination;
+  readonly #worker: string;
+  readonly #partitions: readonly PartitionId[];
+  readonly #clock: Clock;
+  readonly #deadAfterMs: number;
+  readonly #detector: FailureDetector;
+  #term: number | undefined;
+  #leaderSeen: { worker: string; term: number; beat: number; sinceMs: number } | undefined;
+
+  constructor(
+    coordination: Coordination,
+    worker: string,
+    partitions: readonly PartitionId[],
+    clock: Clock,
+    settings: DetectorSettings,
+  ) {
+    this.#coordination = coordination;
+    this.#worker = worker;
+    this.#partitions = partitions;
+    this.#clock = clock;
+    this.#deadAfterMs = settings.deadAfterMs;
+    this.#detector = new FailureDetector(settings);
+  }
+
+  get leads(): boolean {
+    return this.#term !== undefined;
+  }
+
+  /** One round: keeps or takes leadership, then acts as leader if it is ours. */
+  async round(observation: Observation): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    const dead = new Set(this.#detector.observe(observation.workers, nowMs));
+    if (!(await this.#ensureLeadership(observation, dead, nowMs))) return;
+    for (const worker of dead) if (worker !== this.#worker) await this.#coordination.leave(worker);
+    const status = observation.job?.status;
+    if (status === "created" || status === "running") await this.#place(observation, dead);
+    if (status === "created") await this.#coordination.setStatus(["created"], "running");
+    if (status === "running" && this.#partitions.every((partition) => observation.ended.has(partition)))
+      await this.#coordination.setStatus(["running"], "finished");
+    const others = observation.workers.filter((worker) => worker.id !== this.#worker && !dead.has(worker.id));
+    if (status === "cancelling" && others.length === 0)
+      await this.#coordination.setStatus(["cancelling"], "cancelled");
+  }
+
+  async #place(observation: Observation, dead: ReadonlySet<string>): Promise<void> {
+    const eligible = observation.workers
+      .filter((worker) => !dead.has(worker.id) && !worker.leaving)
+      .map((worker) => worker.id);
+    const changes = decidePlacement({
+      partitions: this.#partitions,
+      ended: observation.ended,
+      assignments: observation.assignments,
+      eligible,
+    });
+    if (changes.size === 0) return;
+    if (!(await this.#coordination.assign(this.#worker, this.#term!, changes))) this.#term = undefined;
+  }
+
+  async #ensureLeadership(
+    observation: Observation,
+    dead: ReadonlySet<string>,
+    nowMs: number,
+  ): Promise<boolean> {
+    const { leader } = observation;
+    if (leader !== undefined && leader.worker === this.#worker && leader.term === this.#term) {
+      if (await this.#coordination.leaderBeat(this.#worker, this.#term)) return true;
+      this.#term = undefined;
+      return false;
+    }
+    this.#term = undefined;
+    if (leader !== undefined && !this.#isVacant(leader, observation, dead, nowMs)) return false;
+    const expected = leader?.term ?? 0;
+    if (!(await this.#coordination.elect(this.#worker, expected))) return false;
+    this.#term = expected + 1;
+    return true;
+  }
+
+  /** A leader that left, died, or whose rounds stand still. */
+  #isVacant(
+    leader: NonNullable<Observation["leader"]>,
+    observation: Observation,
+    dead: ReadonlySet<string>,
+    nowMs: number,
+  ): boolean {
+    if (leader.worker === this.#worker || dead.has(leader.worker)) return true;
+    if (!observation.workers.some((worker) => worker.id === leader.worker && !worker.leaving)) return true;
+    const seen = this.#leaderSeen;
+    if (
+      seen === undefined ||
+      seen.worker !== leader.worker ||
+      seen.term !== leader.term ||
+      seen.beat !== leader.beat
+    ) {
+      this.#leaderSeen = { ...leader, sinceMs: nowMs };
+      return false;
+    }
+    return nowMs - seen.sinceMs >= this.#deadAfterMs;
+  }
+}

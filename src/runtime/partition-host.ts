@@ -1,0 +1,156 @@
+// PartitionHost — runs the partitions that are assigned to this worker, and supervises them.
+//
+// Owns:      one PartitionActor per assigned partition and session; restarts with backoff.
+// Does not:  decide placement; open sessions.
+import { decideSupervision, defaultRestartPolicy, type RestartPolicy } from "../actors/kernel/supervision.ts";
+import { PartitionActor } from "../actors/partition-actor.ts";
+import type { PartitionEnvironment } from "../actors/partition-environment.ts";
+import type { PartitionMetrics } from "../actors/partition-metrics.ts";
+import { type PartitionId, parsePartitionId } from "../core/ids.ts";
+
+export interface HostEvents {
+  onEnded(partition: PartitionId): void;
+  /** Restarting cannot help. */
+  onJobFailure(partition: PartitionId, error: Error): void;
+  /** Every partition must attach again. */
+  onSessionDoubt(error: Error): void;
+  /** A partition failed and is tried again after `delayMs`. */
+  onRestart(partition: PartitionId, error: Error, delayMs: number): void;
+  onRunning(partition: PartitionId): void;
+}
+
+interface Hosted {
+  readonly version: number;
+  actor: PartitionActor | undefined;
+  restarts: number;
+  startedMs: number;
+  cancelRestart: (() => void) | undefined;
+  /** Ended, or taken by somebody else: not started again under this version. */
+  done: boolean;
+}
+
+export class PartitionHost {
+  readonly #env: PartitionEnvironment;
+  readonly #events: HostEvents;
+  readonly #restartable: boolean;
+  readonly #policy: RestartPolicy;
+  readonly #hosted = new Map<PartitionId, Hosted>();
+  readonly #restartCounts: Map<PartitionId, number>;
+  #closed = false;
+
+  /** @param restartCounts restarts in a row, kept across sessions */
+  constructor(
+    env: PartitionEnvironment,
+    events: HostEvents,
+    restartable: boolean,
+    restartCounts: Map<PartitionId, number>,
+    policy: RestartPolicy = defaultRestartPolicy,
+  ) {
+    this.#env = env;
+    this.#events = events;
+    this.#restartable = restartable;
+    this.#restartCounts = restartCounts;
+    this.#policy = policy;
+  }
+
+  /** Starts and stops partitions so that exactly the assigned ones run. */
+  reconcile(assigned: ReadonlyMap<PartitionId, number>): void {
+    if (this.#closed) return;
+    // Partitions that have ended here stay, idle, for the sake of their figures.
+    for (const [partition, hosted] of this.#hosted)
+      if (assigned.get(partition) !== hosted.version && hosted.actor?.state !== "ended") {
+        this.#hosted.delete(partition);
+        hosted.cancelRestart?.();
+        void hosted.actor?.stop();
+      }
+    for (const [partition, version] of assigned)
+      if (!this.#hosted.has(partition)) {
+        const hosted: Hosted = {
+          version,
+          actor: undefined,
+          restarts: this.#restartCounts.get(partition) ?? 0,
+          startedMs: 0,
+          cancelRestart: undefined,
+          done: false,
+        };
+        this.#hosted.set(partition, hosted);
+        this.#start(partition, hosted);
+      }
+  }
+
+  /** Drains all partitions; resolves when everything processed is durable or given up. */
+  async stopAll(): Promise<void> {
+    this.#closed = true;
+    const hosted = [...this.#hosted.values()];
+    this.#hosted.clear();
+    for (const each of hosted) each.cancelRestart?.();
+    await Promise.all(hosted.map((each) => each.actor?.stop()));
+  }
+
+  /** The session is over: nothing that these partitions still do can become durable. */
+  abandonAll(): void {
+    this.#closed = true;
+    for (const hosted of this.#hosted.values()) {
+      hosted.cancelRestart?.();
+      hosted.actor?.abandon();
+    }
+    this.#hosted.clear();
+  }
+
+  metrics(): PartitionMetrics[] {
+    return [...this.#hosted.values()].flatMap((hosted) =>
+      hosted.actor === undefined ? [] : [hosted.actor.metrics()],
+    );
+  }
+
+  #start(partition: PartitionId, hosted: Hosted): void {
+    const { stage: stageId, index } = parsePartitionId(partition);
+    const stage = this.#env.plan.stages.find((each) => each.id === stageId)!;
+    const isCurrent = (): boolean => this.#hosted.get(partition) === hosted && !this.#closed;
+    const actor = new PartitionActor(
+      this.#env,
+      {
+        onRunning: () => {
+          if (isCurrent()) this.#events.onRunning(partition);
+        },
+        onEnded: () => {
+          hosted.done = true;
+          this.#events.onEnded(partition);
+        },
+        onFailed: (_id, error) => {
+          if (isCurrent()) this.#supervise(partition, hosted, error);
+        },
+      },
+      stage,
+      index,
+    );
+    hosted.actor = actor;
+    hosted.startedMs = this.#env.clock.monotonicMs();
+    void actor.start(hosted.version);
+  }
+
+  #supervise(partition: PartitionId, hosted: Hosted, error: Error): void {
+    const ranMs = this.#env.clock.monotonicMs() - hosted.startedMs;
+    const verdict = decideSupervision(error, hosted.restarts, ranMs, this.#restartable, this.#policy);
+    switch (verdict.kind) {
+      case "forget":
+        hosted.done = true;
+        return;
+      case "fail-job":
+        hosted.done = true;
+        this.#events.onJobFailure(partition, error);
+        return;
+      case "end-session":
+        this.#events.onSessionDoubt(error);
+        return;
+      case "restart":
+        hosted.restarts = verdict.restarts;
+        this.#restartCounts.set(partition, verdict.restarts);
+        this.#events.onRestart(partition, error, verdict.delayMs);
+        hosted.cancelRestart = this.#env.clock.after(verdict.delayMs, () => {
+          hosted.cancelRestart = undefined;
+          if (this.#hosted.get(partition) === hosted && !this.#closed) this.#start(partition, hosted);
+        });
+    }
+  }
+}

@@ -1,0 +1,265 @@
+// Weir — the entry for programs: connect, run jobs in this process, look at them, cancel them.
+import { randomBytes } from "node:crypto";
+import { createEncodingCutter, cutByReference } from "../broker/frame-cutter.ts";
+import { MemoryChannelReader } from "../broker/memory-channel.ts";
+import { RedisChannelReader } from "../broker/redis-channel.ts";
+import { decodeFrame } from "../broker/wire.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
+import { EmbeddedCoordination } from "../core/embedded-coordination.ts";
+import { EmbeddedStore } from "../core/embedded-store.ts";
+import { InvariantError } from "../core/errors.ts";
+import { checkOptions } from "../core/options.ts";
+import { JobNotFoundError } from "../core/partition-errors.ts";
+import type { Coordination, JobRecord } from "../core/ports/coordination.ts";
+import { noTelemetry } from "../core/ports/telemetry.ts";
+import type { Job } from "../dataflow/job.ts";
+import { comparePlans } from "../plan/compare.ts";
+import type { JobPlan } from "../plan/plan.ts";
+import { deleteJob } from "../redis/delete-job.ts";
+import { HeartbeatThread } from "../redis/heartbeat-thread.ts";
+import { RedisCoordination } from "../redis/redis-coordination.ts";
+import { RedisSession } from "../redis/session.ts";
+import { HeapStateBackend } from "../state/heap-state-backend.ts";
+import { RedisStateBackend } from "../state/redis-state-backend.ts";
+import { JobGraphChangedError, JobOverError } from "./errors.ts";
+import { defaultDetectorSettings } from "./failure-detector.ts";
+import { checkSinks } from "./job-checks.ts";
+import {
+  allPartitions,
+  createJobConfig,
+  defaultParallelism,
+  formatJobConfig,
+  type JobConfig,
+  parseJobConfig,
+} from "./job-config.ts";
+import { JobRun } from "./job-run.ts";
+import type { WorkerReport } from "./reports.ts";
+import { type RunOptions, resolveSettings } from "./run-options.ts";
+import { type StoreSession, Worker, type WorkerOptions } from "./worker.ts";
+
+export interface ConnectOptions {
+  /** URL of the Redis that keeps state and channels, for example `redis://localhost:6379`. Undefined: embedded, in this process. */
+  readonly redis?: string | undefined;
+}
+
+/** How a job stands, as anyone may ask. */
+export interface JobStatusReport {
+  readonly job: JobRecord;
+  readonly leader: string | undefined;
+  readonly workers: readonly {
+    readonly id: string;
+    readonly host: string;
+    readonly pid: number;
+    readonly leaving: boolean;
+    readonly partitions: number;
+    readonly report: WorkerReport | undefined;
+  }[];
+  readonly partitions: number;
+  readonly endedPartitions: number;
+}
+
+/** Control rounds are cheap (one script call), and take-over waits for one at most. */
+const ROUND_MS = 200;
+
+const RUN_OPTIONS = [
+  "parallelism",
+  "fresh",
+  "joinOnly",
+  "shared",
+  "settings",
+  "deadAfterMs",
+  "telemetry",
+  "onEvent",
+] as const;
+
+/**
+ * Opens Weir for this process.
+ *
+ * @throws the error of a wrong URL, an unreachable, too old or wrongly configured Redis, before anything runs
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Weir> {
+  checkOptions("connect", options, ["redis"]);
+  if (options.redis !== undefined) {
+    const session = await RedisSession.open({ url: options.redis });
+    session.close();
+  }
+  return new Weir(options.redis, systemClock);
+}
+
+/** One Redis, or the embedded engine, as seen from one process. Made by {@link connect}. */
+export class Weir {
+  readonly #redis: string | undefined;
+  readonly #clock: Clock;
+  readonly #runs = new Set<JobRun>();
+
+  /** Use {@link connect}. */
+  constructor(redis: string | undefined, clock: Clock) {
+    this.#redis = redis;
+    this.#clock = clock;
+  }
+
+  /**
+   * Makes this process a worker of the job: creates the job, or joins it when it runs already.
+   *
+   * @returns once this process takes part; `finished` tells how the job ended
+   * @throws {JobGraphChangedError | JobOverError | NeedsRedisError | NeedsOneProcessError | InvalidSettingError}
+   */
+  async run(job: Job, options: RunOptions = {}): Promise<JobRun> {
+    checkOptions("run", options, RUN_OPTIONS);
+    const settings = resolveSettings(options.settings);
+    const redis = this.#redis;
+    const id = `${process.pid}-${randomBytes(4).toString("hex")}`;
+    if (redis !== undefined && options.fresh === true) await deleteJob(redis, job.name);
+    const store = new EmbeddedStore();
+    const coordination =
+      redis === undefined
+        ? new EmbeddedCoordination(job.name, store, this.#clock)
+        : await RedisCoordination.open({ url: redis, job: job.name });
+    try {
+      const { record, plan, config } = await enterJob(job, coordination, options);
+      checkSinks(plan, { onRedis: redis !== undefined, severalProcesses: options.shared === true });
+      const workerOptions: WorkerOptions = {
+        id,
+        plan,
+        incarnation: record.incarnation,
+        splits: new Map(Object.entries(config.splits)),
+        coordination,
+        openSession:
+          redis === undefined
+            ? async () => embeddedSession(store, job.name)
+            : () => redisSession(redis, job.name, record.incarnation),
+        settings,
+        detector: {
+          ...defaultDetectorSettings,
+          ...(options.deadAfterMs === undefined ? {} : { deadAfterMs: options.deadAfterMs }),
+        },
+        clock: this.#clock,
+        telemetry: options.telemetry ?? noTelemetry,
+        cut: redis === undefined ? cutByReference : createEncodingCutter(settings.frameBytes),
+        decode: redis === undefined ? refuseToDecode : (payload, channel) => decodeFrame(payload, channel),
+        durable: redis !== undefined,
+        roundMs: ROUND_MS,
+        onEvent: options.onEvent ?? (() => {}),
+      };
+      const heartbeat =
+        redis === undefined
+          ? undefined
+          : await HeartbeatThread.start({ url: redis, job: job.name, worker: id });
+      const run = new JobRun(job.name, new Worker(workerOptions), coordination, plan, async () => {
+        this.#runs.delete(run);
+        await heartbeat?.stop();
+        await coordination.close();
+      });
+      this.#runs.add(run);
+      run.start();
+      return run;
+    } catch (thrown) {
+      await coordination.close();
+      throw thrown;
+    }
+  }
+
+  /** @returns undefined when no such job exists. Redis only: an embedded job is asked through its {@link JobRun}. */
+  async status(job: string): Promise<JobStatusReport | undefined> {
+    return this.#withCoordination(job, async (coordination) => {
+      const seen = await coordination.observe();
+      if (seen.job === undefined) return undefined;
+      const owners = [...seen.assignments.values()].map((assignment) => assignment.worker);
+      return {
+        job: seen.job,
+        leader: seen.leader?.worker,
+        workers: seen.workers.map(({ id, host, pid, leaving, report }) => ({
+          id,
+          host,
+          pid,
+          leaving,
+          partitions: owners.filter((owner) => owner === id).length,
+          report: report === undefined ? undefined : (JSON.parse(report) as WorkerReport),
+        })),
+        partitions: seen.assignments.size,
+        endedPartitions: seen.ended.size,
+      };
+    });
+  }
+
+  /**
+   * Asks all workers to drain and the job to end.
+   * @returns false when it was not running
+   * @throws {JobNotFoundError}
+   */
+  async cancel(job: string): Promise<boolean> {
+    return this.#withCoordination(job, async (coordination) => {
+      const { job: record } = await coordination.observe();
+      if (record === undefined) throw new JobNotFoundError(job);
+      return coordination.setStatus(["created", "running"], "cancelling");
+    });
+  }
+
+  /** Deletes everything a job keeps in Redis: state, channels, positions. Its workers, if any, stop with JobLostError. */
+  async remove(job: string): Promise<void> {
+    if (this.#redis !== undefined) await deleteJob(this.#redis, job);
+  }
+
+  /** Drains and leaves all jobs that this process runs. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#runs].map((run) => run.stop()));
+  }
+
+  async #withCoordination<T>(job: string, act: (coordination: Coordination) => Promise<T>): Promise<T> {
+    if (this.#redis === undefined) throw new JobNotFoundError(job);
+    const coordination = await RedisCoordination.open({ url: this.#redis, job });
+    try {
+      return await act(coordination);
+    } finally {
+      await coordination.close();
+    }
+  }
+}
+
+/** Creates the job or agrees with the one that is stored. */
+async function enterJob(
+  job: Job,
+  coordination: Coordination,
+  options: RunOptions,
+): Promise<{ record: JobRecord; plan: JobPlan; config: JobConfig }> {
+  let { job: record } = await coordination.observe();
+  if (record === undefined) {
+    if (options.joinOnly === true) throw new JobNotFoundError(job.name);
+    const { plan, config } = await createJobConfig(job, options.parallelism ?? defaultParallelism());
+    const entry = { name: job.name, planHash: plan.hash, config: formatJobConfig(config) };
+    const created = await coordination.createJob(entry, allPartitions(plan));
+    if (created.created) return { record: created.job, plan, config };
+    record = created.job;
+  }
+  const { status } = record;
+  if (status === "finished" || status === "failed" || status === "cancelled")
+    throw new JobOverError(job.name, status);
+  const config = parseJobConfig(record.config);
+  const plan = job.plan({ parallelism: config.parallelism });
+  if (plan.hash !== record.planHash)
+    throw new JobGraphChangedError(job.name, comparePlans(config.description, plan));
+  return { record, plan, config };
+}
+
+function embeddedSession(store: EmbeddedStore, job: string): StoreSession {
+  return {
+    backend: new HeapStateBackend(store, job),
+    reader: new MemoryChannelReader(store),
+    onEnd: () => {},
+    close: async () => {},
+  };
+}
+
+async function redisSession(url: string, job: string, incarnation: number): Promise<StoreSession> {
+  const session = await RedisSession.open({ url });
+  return {
+    backend: new RedisStateBackend(session, job),
+    reader: new RedisChannelReader(session, job, incarnation),
+    onEnd: (listener) => session.onEnd(listener),
+    close: async () => session.close(),
+  };
+}
+
+function refuseToDecode(): never {
+  throw new InvariantError("embedded channels carry frames by reference");
+}

@@ -1,0 +1,267 @@
+// Expiring states — time to live, wrapped around the plain states.
+//
+// The expiry is stored with each value, so it survives a restart; nothing is ever expired by the server (H21 of the
+// protocol). Reads ignore what has expired. Storage is cleaned by one processing-time timer per address: armed when the
+// address gets its first value, it removes what has expired by then and arms itself again for the rest. Its time is
+// rounded up to a sixteenth of the time to live, so that any number of writes needs few timers.
+//
+// Invariant: where something is stored, a cleanup timer is stored too, by the same commit.
+import type { Codec } from "../core/codec.ts";
+import type { Ttl } from "./descriptors.ts";
+import type { KeyScope } from "./key-scope.ts";
+import type { ListCells, ListState } from "./list-state.ts";
+import type { MapCells, MapState } from "./map-state.ts";
+import type { ValueCells, ValueState } from "./value-state.ts";
+
+/** A value and the wall clock in epoch ms from which on it is gone. */
+export interface Stamped<T> {
+  readonly value: T;
+  readonly expiresMs: number;
+}
+
+/** Arms a processing-time timer for the current key that calls {@link Expiring.expire}. */
+export type ArmCleanup = (state: string, timeMs: number) => void;
+
+/** What a cleanup timer talks to. */
+export interface Expiring {
+  /** Removes what has expired under the current key. @returns when to look again; undefined when nothing is left */
+  expire(): number | undefined;
+}
+
+const STEPS_PER_TTL = 16;
+
+/** Expiry as eight bytes in front of the bytes of the inner codec. */
+export function expiringCodec(inner: Codec<unknown>): Codec<unknown> {
+  return {
+    name: `expiring(${inner.name})`,
+    version: inner.version,
+    encode(stamped) {
+      const { value, expiresMs } = stamped as Stamped<unknown>;
+      const body = inner.encode(value);
+      const bytes = new Uint8Array(8 + body.length);
+      new DataView(bytes.buffer).setFloat64(0, expiresMs);
+      bytes.set(body, 8);
+      return bytes;
+    },
+    decode(bytes) {
+      const expiresMs = new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0);
+      return { value: inner.decode(bytes.subarray(8)), expiresMs };
+    },
+  };
+}
+
+/** The clockwork that the three wrappers share. */
+export class Lifetime {
+  readonly #scope: KeyScope;
+  readonly #state: string;
+  readonly #ttlMs: number;
+  readonly #stepMs: number;
+  readonly #arm: ArmCleanup;
+  readonly readsProlong: boolean;
+
+  constructor(scope: KeyScope, state: string, ttl: Ttl, arm: ArmCleanup) {
+    this.#scope = scope;
+    this.#state = state;
+    this.#ttlMs = ttl.ttlMs;
+    this.#stepMs = Math.max(1, Math.floor(ttl.ttlMs / STEPS_PER_TTL));
+    this.#arm = arm;
+    this.readsProlong = ttl.update === "onReadAndWrite";
+  }
+
+  stamp<T>(value: T): Stamped<T> {
+    return { value, expiresMs: this.#scope.nowMs + this.#ttlMs };
+  }
+
+  lives(stamped: Stamped<unknown>): boolean {
+    return stamped.expiresMs > this.#scope.nowMs;
+  }
+
+  /** A read would change what is stored. */
+  prolongs(stamped: Stamped<unknown>): boolean {
+    return this.readsProlong && stamped.expiresMs < this.#scope.nowMs + this.#ttlMs;
+  }
+
+  armFirst(): void {
+    this.#arm(this.#state, this.cleanupTime(this.#scope.nowMs + this.#ttlMs));
+  }
+
+  cleanupTime(expiresMs: number): number {
+    return Math.ceil(expiresMs / this.#stepMs) * this.#stepMs;
+  }
+}
+
+export class ExpiringValue<T, D> implements ValueState<T, D>, Expiring {
+  readonly #inner: ValueCells<Stamped<T>>;
+  readonly #lifetime: Lifetime;
+  readonly #absent: () => D;
+
+  constructor(inner: ValueCells<Stamped<T>>, lifetime: Lifetime, absent: () => D) {
+    this.#inner = inner;
+    this.#lifetime = lifetime;
+    this.#absent = absent;
+  }
+
+  get(): T | D {
+    const stamped = this.#inner.get();
+    if (stamped === undefined || !this.#lifetime.lives(stamped)) return this.#absent();
+    if (this.#lifetime.prolongs(stamped)) this.#inner.set(this.#lifetime.stamp(stamped.value));
+    return stamped.value;
+  }
+
+  set(value: T | undefined): void {
+    if (value === undefined) {
+      this.#inner.clear();
+      return;
+    }
+    if (!this.#inner.present) this.#lifetime.armFirst();
+    this.#inner.set(this.#lifetime.stamp(value));
+  }
+
+  clear(): void {
+    this.#inner.clear();
+  }
+
+  expire(): number | undefined {
+    const stamped = this.#inner.get();
+    if (stamped === undefined) return undefined;
+    if (this.#lifetime.lives(stamped)) return this.#lifetime.cleanupTime(stamped.expiresMs);
+    this.#inner.clear();
+    return undefined;
+  }
+}
+
+export class ExpiringMap<K, V> implements MapState<K, V>, Expiring {
+  readonly #inner: MapCells<K, Stamped<V>>;
+  readonly #lifetime: Lifetime;
+
+  constructor(inner: MapCells<K, Stamped<V>>, lifetime: Lifetime) {
+    this.#inner = inner;
+    this.#lifetime = lifetime;
+  }
+
+  get(key: K): V | undefined {
+    const stamped = this.#inner.get(key);
+    if (stamped === undefined || !this.#lifetime.lives(stamped)) return undefined;
+    if (this.#lifetime.prolongs(stamped)) this.#inner.set(key, this.#lifetime.stamp(stamped.value));
+    return stamped.value;
+  }
+
+  has(key: K): boolean {
+    const stamped = this.#inner.get(key);
+    return stamped !== undefined && this.#lifetime.lives(stamped);
+  }
+
+  set(key: K, value: V | undefined): void {
+    if (value === undefined) {
+      this.#inner.delete(key);
+      return;
+    }
+    const first = this.#inner.size === 0;
+    this.#inner.set(key, this.#lifetime.stamp(value));
+    if (first) this.#lifetime.armFirst();
+  }
+
+  delete(key: K): boolean {
+    const had = this.has(key);
+    this.#inner.delete(key);
+    return had;
+  }
+
+  clear(): void {
+    this.#inner.clear();
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const stamped of this.#inner.values()) if (this.#lifetime.lives(stamped)) size++;
+    return size;
+  }
+
+  keys(): IterableIterator<K> {
+    return this.#living(false)
+      .map(([key]) => key)
+      .values();
+  }
+
+  values(): IterableIterator<V> {
+    return this.#living(true)
+      .map(([, value]) => value)
+      .values();
+  }
+
+  entries(): IterableIterator<[K, V]> {
+    return this.#living(true).values();
+  }
+
+  #living(read: boolean): [K, V][] {
+    const living: [K, V][] = [];
+    for (const [key, stamped] of this.#inner.entries()) {
+      if (!this.#lifetime.lives(stamped)) continue;
+      if (read && this.#lifetime.prolongs(stamped)) this.#inner.set(key, this.#lifetime.stamp(stamped.value));
+      living.push([key, stamped.value]);
+    }
+    return living;
+  }
+
+  expire(): number | undefined {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const [key, stamped] of this.#inner.entries()) {
+      if (this.#lifetime.lives(stamped)) earliest = Math.min(earliest, stamped.expiresMs);
+      else this.#inner.delete(key);
+    }
+    return earliest === Number.POSITIVE_INFINITY ? undefined : this.#lifetime.cleanupTime(earliest);
+  }
+}
+
+export class ExpiringList<T> implements ListState<T>, Expiring {
+  readonly #inner: ListCells<Stamped<T>>;
+  readonly #lifetime: Lifetime;
+
+  constructor(inner: ListCells<Stamped<T>>, lifetime: Lifetime) {
+    this.#inner = inner;
+    this.#lifetime = lifetime;
+  }
+
+  get(): readonly T[] {
+    const living = this.#living();
+    const values = living.map((stamped) => stamped.value);
+    if (living.some((stamped) => this.#lifetime.prolongs(stamped))) this.update(values);
+    return values;
+  }
+
+  get length(): number {
+    return this.#living().length;
+  }
+
+  append(element: T): void {
+    const first = this.#inner.length === 0;
+    this.#inner.append(this.#lifetime.stamp(element));
+    if (first) this.#lifetime.armFirst();
+  }
+
+  appendAll(elements: Iterable<T>): void {
+    for (const element of elements) this.append(element);
+  }
+
+  update(elements: Iterable<T>): void {
+    const first = this.#inner.length === 0;
+    const stamped = [...elements].map((element) => this.#lifetime.stamp(element));
+    this.#inner.update(stamped);
+    if (first && stamped.length > 0) this.#lifetime.armFirst();
+  }
+
+  clear(): void {
+    this.#inner.clear();
+  }
+
+  #living(): Stamped<T>[] {
+    return this.#inner.get().filter((stamped) => this.#lifetime.lives(stamped));
+  }
+
+  expire(): number | undefined {
+    const living = this.#living();
+    if (living.length < this.#inner.length) this.#inner.update(living);
+    if (living.length === 0) return undefined;
+    return this.#lifetime.cleanupTime(Math.min(...living.map((stamped) => stamped.expiresMs)));
+  }
+}
