@@ -32,7 +32,7 @@ const INITIAL_ROWS = 1_024;
 const KEPT_ROWS = 65_536;
 
 /** A dictionary is made when these first rows promise that it pays: every saved byte is written, sent and read. */
-const SAMPLE_ROWS = 64;
+const SAMPLE_ROWS = 32;
 const MIN_DICTIONARY_ROWS = 16;
 const SAVED_PER_ROW = 6;
 const REPEATS_PER_TEXT = 8;

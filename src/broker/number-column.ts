@@ -3,12 +3,12 @@
 //   numbers := mark:u8 ints | deltas | floats            bits 0-2 of mark: bytes per offset, 0 | 1 | 2 | 4
 //                                                        bits 4-5: 0 ints, 1 deltas, 2 floats
 //                                                        bit 7: ints that all fit an int32
-//   ints    := base:float64 offset{rows}                 value = base + offset
-//   deltas  := first:float64 base:float64 offset{rows - 1}
-//                                                        value = value before + base + offset
+//   ints    := base:varint offset{rows}                  value = base + offset; bit 3 of mark: base is negative
+//   deltas  := first:varint base:varint offset{rows - 1} value = value before + base + offset
+//                                                        bits 3 and 6 of mark: first, base are negative
 //   floats  := float64{rows}
 //
-// All numbers are little endian. Width 0 means that every offset is 0: a constant column takes ten bytes.
+// All numbers are little endian. Width 0 means that every offset is 0: a constant column takes a few bytes.
 //
 // Offsets beat varints here: no branch per byte, and epoch milliseconds of one frame span seconds, so they take one
 // or two bytes. Deltas are taken when they are narrower: ascending ids and times over a long span.
@@ -23,6 +23,8 @@ const LAYOUT = 0x30;
 const INTS = 0x00;
 const DELTAS = 0x10;
 const FLOATS = 0x20;
+const FIRST_NEGATIVE = 0x08;
+const BASE_NEGATIVE = 0x40;
 const INT32 = 0x80;
 const MAX_OFFSET = 0xffff_ffff;
 
@@ -88,15 +90,17 @@ export function writeNumbers(writer: ByteWriter, numbers: Float64Array, rows: nu
   const { min, max, deltaMin, deltaMax } = range;
   if (layout === INTS) {
     const width = widthOf(max - min);
-    writer.writeByte(INTS | width | (min >= -0x8000_0000 && max <= 0x7fff_ffff ? INT32 : 0));
-    writer.writeFloat(min);
+    const int32 = min >= -0x8000_0000 && max <= 0x7fff_ffff;
+    writer.writeByte(INTS | width | (min < 0 ? FIRST_NEGATIVE : 0) | (int32 ? INT32 : 0));
+    writer.writeVarint(Math.abs(min));
     writeOffsets(writer, numbers, 0, rows, min, width);
     return;
   }
   const width = widthOf(deltaMax - deltaMin);
-  writer.writeByte(DELTAS | width);
-  writer.writeFloat(numbers[0]!);
-  writer.writeFloat(deltaMin);
+  const first = numbers[0]!;
+  writer.writeByte(DELTAS | width | (first < 0 ? FIRST_NEGATIVE : 0) | (deltaMin < 0 ? BASE_NEGATIVE : 0));
+  writer.writeVarint(Math.abs(first));
+  writer.writeVarint(Math.abs(deltaMin));
   // Backwards, so that each number is read before it is replaced by its delta.
   for (let i = rows - 1; i > 0; i--) numbers[i]! -= numbers[i - 1]!;
   writeOffsets(writer, numbers, 1, rows, deltaMin, width);
@@ -196,21 +200,28 @@ export function readNumbers(reader: ByteReader, rows: number, arena: NumberArena
     case FLOATS:
       return readFloats(reader, rows, arena);
     case INTS: {
-      const base = reader.readFloat();
+      const base = readSigned(reader, (mark & FIRST_NEGATIVE) !== 0);
       const start = reader.take(width * rows);
       if ((mark & INT32) !== 0) return readInt32(reader, start, rows, width, base | 0, arena.ints(rows));
       return readWide(reader, start, rows, width, base, arena.floats(rows));
     }
     case DELTAS:
-      return readDeltas(reader, rows, width, arena);
+      return readDeltas(reader, rows, mark, arena);
     default:
       throw new MalformedBytes(`number column ${mark}`);
   }
 }
 
-function readDeltas(reader: ByteReader, rows: number, width: number, arena: NumberArena): Float64Array {
-  let value = reader.readFloat();
-  const base = reader.readFloat();
+/** Never -0: the sign of a zero is not set. */
+function readSigned(reader: ByteReader, negative: boolean): number {
+  const size = reader.readVarint();
+  return negative ? -size : size;
+}
+
+function readDeltas(reader: ByteReader, rows: number, mark: number, arena: NumberArena): Float64Array {
+  const width = mark & WIDTH;
+  let value = readSigned(reader, (mark & FIRST_NEGATIVE) !== 0);
+  const base = readSigned(reader, (mark & BASE_NEGATIVE) !== 0);
   const start = reader.take(width * (rows - 1));
   const column = readWide(reader, start, rows - 1, width, base, arena.floats(rows));
   // In place: column[i] still holds the delta to the value after it when that value is made.

@@ -38,7 +38,7 @@ describe("ShapeRegistry", () => {
   });
 
   test("a process that forbids code from strings gets the same by loops", () => {
-    const forbidden = vi.fn(() => {
+    const forbidden = vi.fn(function forbid() {
       throw new EvalError("Code generation from strings disallowed for this context");
     });
     vi.stubGlobal("Function", forbidden);

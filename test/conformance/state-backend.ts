@@ -140,7 +140,7 @@ export function describeStateBackend(name: string, open: () => Promise<StateBack
                   codec,
                   field: "sa",
                   clear: false,
-                  entries: new Map([
+                  entries: new Map<string, unknown>([
                     ["nx", 1],
                     ["ny", [2]],
                   ]),

@@ -22,7 +22,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs
 import { basename, dirname, extname, join } from "node:path";
 import { toError } from "../../core/errors.ts";
 import { checkOptions, InvalidOptionError } from "../../core/options.ts";
-import type { Json, Prepared, Sink, SinkContext, SinkWriter } from "../contract.ts";
+import type { Prepared, Sink, SinkContext, SinkWriter } from "../contract.ts";
 import { describeFileFailure, FileSinkError, FileSinkTornError } from "./errors.ts";
 
 export interface NdjsonSinkOptions<T = unknown> {
@@ -85,6 +85,8 @@ class NdjsonWriter<T> implements SinkWriter<T> {
   /** Length of the file once all queued writes are done. */
   #bytes: number;
   #writes: Promise<void> = Promise.resolve();
+  /** Length in the last token; undefined before the first one. */
+  #preparedBytes: number | undefined;
   #published = false;
 
   private constructor(
@@ -145,13 +147,21 @@ class NdjsonWriter<T> implements SinkWriter<T> {
     if (buffered > EARLY_WRITE_LENGTH) this.#queueWrite();
   }
 
-  prepare(): Promise<Prepared> {
+  async prepare(): Promise<Prepared> {
     this.#queueWrite();
+    if (this.#preparedBytes === this.#bytes) {
+      await this.#writes;
+      return {};
+    }
+    const isFirst = this.#preparedBytes === undefined;
+    this.#preparedBytes = this.#bytes;
     const token: NdjsonToken = { file: basename(this.#own), bytes: this.#bytes };
-    return this.#writes.then(async () => {
-      if (this.#fsync) await this.#try(() => this.#handle.datasync());
-      return { token: token as unknown as Json };
-    });
+    await this.#writes;
+    if (this.#fsync) {
+      await this.#try(() => this.#handle.datasync());
+      if (isFirst) await this.#try(() => syncDirectory(dirname(this.#visible)));
+    }
+    return { token: { ...token } };
   }
 
   async committed(): Promise<void> {
@@ -164,10 +174,11 @@ class NdjsonWriter<T> implements SinkWriter<T> {
     });
   }
 
-  /** A file that never became visible is removed only when no token can name it: a failed commit may yet be durable. */
   async close(_graceful: boolean): Promise<void> {
     await this.#writes.catch(() => {}); // told by prepare
     await this.#handle.close();
+    // A file that a token names stays, even if its commit seems to have failed: it may be durable after all.
+    if (this.#preparedBytes === undefined) await rm(this.#own, { force: true });
   }
 
   /** Takes what is buffered and writes it behind everything queued before. */
@@ -193,10 +204,14 @@ class NdjsonWriter<T> implements SinkWriter<T> {
 }
 
 function jsonLine(record: unknown): string {
-  return (
-    JSON.stringify(record, (_name, value: unknown) => (typeof value === "bigint" ? String(value) : value)) ??
-    "null"
-  );
+  try {
+    return JSON.stringify(record) ?? "null";
+  } catch {
+    // With bigints; a replacer makes every record several times slower, so it is the exception.
+    return JSON.stringify(record, (_name, value: unknown) =>
+      typeof value === "bigint" ? String(value) : value,
+    );
+  }
 }
 
 /** Beside the visible file, so that a rename stays on one device. */
