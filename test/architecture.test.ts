@@ -11,7 +11,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   telemetry: ["core"],
   redis: ["core"],
   objects: ["core"],
-  state: ["core", "redis", "objects"],
+  state: ["core", "time", "redis", "objects"],
   broker: ["core", "redis"],
   operators: ["core", "time", "state"],
   connectors: ["core"],

@@ -14,7 +14,7 @@ import {
   type OperatorMetrics,
   type Receiver,
 } from "../operators/operator.ts";
-import type { OperatorPlan, StagePlan } from "../plan/plan.ts";
+import type { StagePlan } from "../plan/plan.ts";
 import type { SinkOperator } from "./sink-operator.ts";
 
 export interface ChainParts {
@@ -51,11 +51,13 @@ export interface OperatorChain {
 
 const nowhere: Receiver = { onBatch() {}, onWatermark() {} };
 
-/** Head outputs of a source stage are addressed by the source's name. */
-function readsFrom(plan: OperatorPlan, stage: StagePlan, operator: string, tag: string | undefined): boolean {
-  if (plan.input.kind === "head") return operator === stage.id && tag === undefined;
-  return plan.input.operator === operator && plan.input.tag === tag;
-}
+/**
+ * Where receivers are attached: the stage's head, or an output of an operator. The head of a source stage is also
+ * addressed by the source's name; a keyed stage is named after its operator, so names alone would not tell them apart.
+ */
+type Outlet =
+  | { readonly head: true }
+  | { readonly head: false; readonly operator: string; readonly tag: string | undefined };
 
 export function buildOperatorChain(parts: ChainParts): OperatorChain {
   const { stage } = parts;
@@ -63,13 +65,17 @@ export function buildOperatorChain(parts: ChainParts): OperatorChain {
   const opened: Operator[] = [];
   const keyed: KeyedOperator[] = [];
 
-  const receiversOf = (operator: string, tag: string | undefined): Receiver[] => [
+  const isHead = (operator: string, tag: string | undefined): boolean =>
+    stage.source !== undefined && operator === stage.id && tag === undefined;
+  const attached = (outlet: Outlet, operator: string, tag: string | undefined): boolean =>
+    outlet.head ? isHead(operator, tag) : outlet.operator === operator && outlet.tag === tag;
+  const receiversOf = (outlet: Outlet): Receiver[] => [
     ...stage.operators
-      .filter((plan) => readsFrom(plan, stage, operator, tag))
+      .filter(({ input }) =>
+        input.kind === "head" ? outlet.head : attached(outlet, input.operator, input.tag),
+      )
       .map((plan) => built.get(plan.name)!),
-    ...parts.edges
-      .filter((edge) => edge.operator === operator && edge.tag === tag)
-      .map((edge) => edge.receiver),
+    ...parts.edges.filter((edge) => attached(outlet, edge.operator, edge.tag)).map((edge) => edge.receiver),
   ];
   const tagsOf = (operator: string): string[] => {
     const tags = new Set<string>();
@@ -88,7 +94,9 @@ export function buildOperatorChain(parts: ChainParts): OperatorChain {
     }
     const metrics = createOperatorMetrics();
     parts.metrics.set(plan.name, metrics);
-    const sides = new Map(tagsOf(plan.name).map((tag) => [tag, fanOut(receiversOf(plan.name, tag))]));
+    const sides = new Map(
+      tagsOf(plan.name).map((tag) => [tag, fanOut(receiversOf({ head: false, operator: plan.name, tag }))]),
+    );
     const context: OperatorContext = {
       operator: plan.name,
       partition: parts.partition,
@@ -96,7 +104,9 @@ export function buildOperatorChain(parts: ChainParts): OperatorChain {
       clock: parts.clock,
       metrics,
       onError: plan.onError,
-      output: withSides(orNowhere(receiversOf(plan.name, undefined)), [...sides.values()]),
+      output: withSides(orNowhere(receiversOf({ head: false, operator: plan.name, tag: undefined })), [
+        ...sides.values(),
+      ]),
       side: (tag) => sides.get(tag),
     };
     if (plan.type === "stateless") {
@@ -119,9 +129,10 @@ export function buildOperatorChain(parts: ChainParts): OperatorChain {
     }
   }
 
-  const headReceivers = receiversOf(stage.id, undefined);
+  const headReceivers = receiversOf({ head: true });
   const keyedSet = new Set<Receiver>(keyed);
-  const deadLetters = receiversOf(stage.id, DEAD_LETTER_TAG);
+  const deadLetters =
+    stage.source === undefined ? [] : receiversOf({ head: false, operator: stage.id, tag: DEAD_LETTER_TAG });
   return {
     head: withSides(orNowhere(headReceivers), deadLetters),
     plain: orNowhere(headReceivers.filter((receiver) => !keyedSet.has(receiver))),

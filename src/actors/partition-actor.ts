@@ -18,12 +18,13 @@ import { toError } from "../core/errors.ts";
 import { type ChannelId, type PartitionId, partitionId } from "../core/ids.ts";
 import type { LifecycleState } from "../core/lifecycle.ts";
 import { CommitFailedError, PartitionFencedError, SessionEndedError } from "../core/partition-errors.ts";
-import type {
-  ChannelTrim,
-  CommitAnswer,
-  MetaField,
-  StateLoad,
-  StateWrites,
+import {
+  type ChannelTrim,
+  type CommitAnswer,
+  ENDED_FIELD,
+  type MetaField,
+  type StateLoad,
+  type StateWrites,
 } from "../core/ports/state-backend.ts";
 import type { KeyedOperator } from "../operators/operator.ts";
 import type { StagePlan } from "../plan/plan.ts";
@@ -477,11 +478,10 @@ export class PartitionActor implements Turnable {
     const state: StateWrites[] = [];
     for (const operator of open.chain.keyed) operator.collectWrites(state);
     const outputs = open.outbound.seal(this.#env.clock.monotonicMs());
-    for (const frame of outputs) meta.push([`out:${frame.channel}`, `${frame.seq}-${frame.lineage}`]);
     for (const [i, each] of prepared.entries())
       if (each.token !== undefined)
         meta.push([sinkTokenField(open.sinks[i]!.name), JSON.stringify(each.token)]);
-    if (final) meta.push(["end", "1"]);
+    if (final) meta.push([ENDED_FIELD, "1"]);
 
     const epoch: ClosedEpoch = { seq: ++this.#seq, outputs, state, trims, meta, final };
     this.#material = false;

@@ -8,7 +8,7 @@ import { Outbound } from "../broker/outbound.ts";
 import type { ChannelId } from "../core/ids.ts";
 import { partitionId } from "../core/ids.ts";
 import { keyGroupRange } from "../core/key-group.ts";
-import type { PartitionHandle, StoredTimer } from "../core/ports/state-backend.ts";
+import { ENDED_FIELD, type PartitionHandle, type StoredTimer } from "../core/ports/state-backend.ts";
 import { FailureHandler } from "../operators/failure.ts";
 import { createOperatorMetrics, DEAD_LETTER_TAG, type OperatorMetrics } from "../operators/operator.ts";
 import type { StagePlan } from "../plan/plan.ts";
@@ -131,7 +131,7 @@ export async function openPartition(
       outbound,
       sinks: [...sinks.values()],
       metrics,
-      alreadyEnded: meta.get("end") === "1",
+      alreadyEnded: meta.get(ENDED_FIELD) === "1",
       async close() {
         env.exchange.removeProducer(channelIds, producer);
         await head.close();

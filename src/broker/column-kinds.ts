@@ -21,7 +21,8 @@
 // Lossless: -0, NaN, undefined against missing, order of properties, lone surrogates. Holes of arrays arrive as
 // undefined, objects without prototype as plain objects.
 //
-// Hot: 4 times the rate of msgpackr's records on bids, and a fifth smaller (bench/codec.ts).
+// Hot: on bids 1.7 to 2 times the rate of msgpackr's records both ways and a quarter smaller; on records of numbers
+// 2.6 times and less than half the size (bench/codec.ts).
 //
 // Written by column-encoder.ts, read by column-decoder.ts.
 

@@ -2,9 +2,9 @@
 //
 // A column encoder that reads `rows[i][name]` for many names is slow: that one place sees every name and every
 // hidden class. So a shape that is used often gets code of its own, made from source text, in which each property
-// has its own place, and a factory that makes objects by a literal. Measured on bids: 3.5 times faster to decode and
-// 2 times to encode than the loops without code. Where the process forbids making code (--disallow-code-generation-
-// from-strings), the loops do it all.
+// has its own place, and a factory that makes objects by a literal. Measured with bench/codec.ts: full bids encode
+// 1.2 times and decode 1.7 times as fast as by the loops, records of three numbers 1.5 and 2.8 times. Where the process
+// forbids making code (--disallow-code-generation-from-strings), the loops do it all.
 //
 // Only property names enter the source, as JSON texts.
 

@@ -24,6 +24,13 @@ export class SchemaMismatchError extends EngineError<"SCHEMA_MISMATCH"> {
   }
 }
 
+/** One piece of input cannot be read as a record; the ones after it can. */
+export class RecordFormatError extends EngineError<"RECORD_FORMAT"> {
+  constructor(where: string, reason: string, cause?: unknown) {
+    super("RECORD_FORMAT", `${where}: ${reason}`, { details: { where, reason }, cause });
+  }
+}
+
 /** Raw input in columns, as a reader parsed it. */
 export interface RawRecords {
   readonly values: unknown[];

@@ -4,8 +4,8 @@
 // Does not:  encode: the edge into the stage does, once per record (keyed-binding.ts).
 import type { Batch } from "../core/batch.ts";
 import type { KeyedOperatorContext, Receiver } from "../operators/operator.ts";
-import type { KeyCodec } from "./key-codec.ts";
 import { type AnyProcessContext, ForwardingProcessContext } from "./forwarding-process-context.ts";
+import type { KeyCodec } from "./key-codec.ts";
 
 /** A process context that shows the decoded key. One per operator instance; everything else is passed through. */
 export class DecodedKeyContext extends ForwardingProcessContext {

@@ -20,11 +20,7 @@ export class EventTimeUnavailableError extends EngineError<"EVENT_TIME_UNAVAILAB
 export class EventTimeGuard extends ForwardingProcessContext {
   readonly #timers: AnyProcessContext["timers"];
 
-  constructor(
-    inner: AnyProcessContext,
-    operator: string,
-    sources: readonly string[],
-  ) {
+  constructor(inner: AnyProcessContext, operator: string, sources: readonly string[]) {
     super(inner);
     this.#timers = {
       event: () => {

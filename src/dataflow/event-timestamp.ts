@@ -1,21 +1,11 @@
 // eventTimestamp — the user's `timestamp` option, as the source actor wants it: epoch ms, or a typed error.
-import { EngineError } from "../core/errors.ts";
-
-/** A source's `timestamp` function returned something that is no point in time. Handled by the source's `onError`. */
-export class InvalidTimestampError extends EngineError<"INVALID_TIMESTAMP"> {
-  constructor(source: string, value: unknown) {
-    const shown = value instanceof Date ? "an invalid Date" : `${String(value)} (${typeof value})`;
-    super(
-      "INVALID_TIMESTAMP",
-      `source "${source}": the timestamp of a record is ${shown}; return a valid Date, or epoch milliseconds as a number`,
-      { details: { source, value: String(value), type: typeof value } },
-    );
-  }
-}
+import { InvalidTimestampError } from "../time/watermarks.ts";
 
 /**
+ * Takes a `Date` or a number from the user's function.
+ *
  * @returns event time in epoch ms of a record
- * @throws {InvalidTimestampError} from the returned function
+ * @throws {InvalidTimestampError} from the returned function; the source's `onError` policy decides what follows
  */
 export function eventTimestamp(
   source: string,

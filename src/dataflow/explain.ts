@@ -160,25 +160,27 @@ export function formatExplanation(explanation: Explanation): string {
       if (edge !== undefined) lines.push(...edgeLines(edge));
     }
     if (stage.source !== null) lines.push(`  ${stage.source.name}: source, ${sourceText(stage.source)}`);
-    const roots = stage.operators.filter((operator) => operator.reads === null || operator.reads === stage.source?.name);
+    const roots = stage.operators.filter(
+      (operator) => operator.reads === null || operator.reads === stage.source?.name,
+    );
     for (const root of roots) lines.push(...operatorLines(root, stage, 1));
   }
   return `${lines.join("\n")}\n`;
 }
 
 function edgeLines(edge: ExplainedEdge): readonly string[] {
-  const from = edge.fromTag === null ? edge.fromOperator : `${outputText(edge.fromTag)} of ${edge.fromOperator}`;
-  return [
-    `  from ${from}: ${edge.partitioning}, ${counted(edge.channels, "channel")}`,
-    `    ${edge.reason}`,
-  ];
+  const from =
+    edge.fromTag === null ? edge.fromOperator : `${outputText(edge.fromTag)} of ${edge.fromOperator}`;
+  return [`  from ${from}: ${edge.partitioning}, ${counted(edge.channels, "channel")}`, `    ${edge.reason}`];
 }
 
 function operatorLines(operator: ExplainedOperator, stage: ExplainedStage, depth: number): readonly string[] {
   const facts = [
     operator.tag === null ? operator.kind : `${operator.kind} of ${outputText(operator.tag)}`,
     ...(operator.sink === null ? [] : [operator.sink.description, operator.sink.guarantee]),
-    ...operator.state.map((entry) => `state ${entry.state} (${entry.shape}, ${entry.codec} ${entry.version})`),
+    ...operator.state.map(
+      (entry) => `state ${entry.state} (${entry.shape}, ${entry.codec} ${entry.version})`,
+    ),
     ...(operator.onError === "fail" ? [] : [`on error: ${operator.onError}`]),
   ];
   const readers = stage.operators.filter((other) => other.reads === operator.name);
@@ -195,7 +197,11 @@ function outputText(tag: string): string {
 function sourceText(source: ExplainedSource): string {
   const facts = [source.description, source.bounded ? "bounded" : "unbounded"];
   if (!source.replayable) facts.push("not replayable");
-  facts.push(source.eventTime ? `event time, out of order by ${durationText(source.outOfOrdernessMs)}` : "no event time");
+  facts.push(
+    source.eventTime
+      ? `event time, out of order by ${durationText(source.outOfOrdernessMs)}`
+      : "no event time",
+  );
   if (source.idleAfterMs !== null) facts.push(`idle after ${durationText(source.idleAfterMs)}`);
   if (source.onError !== "fail") facts.push(`on error: ${source.onError}`);
   return facts.join(", ");

@@ -54,7 +54,10 @@ export function defineJob(name: string, build: (job: JobBuilder) => void): Job {
   if (isPromiseLike(returned)) {
     // It may still add to the recorder, and then fails; that error says the same as this one.
     returned.then(undefined, () => undefined);
-    throw buildError(name, "the build function is async; describe the job synchronously and await before or after defineJob");
+    throw buildError(
+      name,
+      "the build function is async; describe the job synchronously and await before or after defineJob",
+    );
   }
   const problems = [...recorder.problems, ...findProblems(graph)];
   if (problems.length > 0) throw new InvalidJobError(name, problems);

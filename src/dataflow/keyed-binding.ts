@@ -93,9 +93,13 @@ export function stateLayoutOf(node: KeyedOperatorNode): readonly StateLayout[] {
     case "reduce":
       return stateLayout({ reduced: value({ ...(spec.codec && { codec: spec.codec }) }) });
     case "aggregate":
-      return stateLayout({ accumulator: value({ ...(spec.aggregate.codec && { codec: spec.aggregate.codec }) }) });
+      return stateLayout({
+        accumulator: value({ ...(spec.aggregate.codec && { codec: spec.aggregate.codec }) }),
+      });
     case "window":
-      return stateLayout({ accumulator: value({ ...(spec.aggregate.codec && { codec: spec.aggregate.codec }) }) });
+      return stateLayout({
+        accumulator: value({ ...(spec.aggregate.codec && { codec: spec.aggregate.codec }) }),
+      });
     case "process":
       return stateLayout(spec.definition.state ?? {});
   }

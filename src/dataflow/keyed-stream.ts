@@ -2,8 +2,8 @@
 //
 // All operators of one KeyedStream share one shuffle: call keyBy once and use its result for each of them.
 import type { Codec } from "../core/codec.ts";
-import type { Aggregate } from "../operators/aggregates.ts";
 import type { KeyedValue } from "../operators/aggregate.ts";
+import type { Aggregate } from "../operators/aggregates.ts";
 import type { ProcessDefinition } from "../operators/keyed-process.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import type { WindowAssigner } from "../time/windows.ts";
@@ -17,6 +17,9 @@ import { WindowedStream } from "./windowed-stream.ts";
 
 /** Makes the stream behind an operator; handed in, so that this file need not import the one that imports it. */
 export type ToStream = <U>(node: KeyedOperatorNode) => OperatorStream<U>;
+
+/** What the editor shows when a process operator emits without having said what. */
+type DeclareWithEmits = "declare what is emitted: add emits: emits<TheType>() to the definition";
 
 /** Records of type T under keys of type K. */
 export class KeyedStream<out K, out T> {
@@ -63,7 +66,7 @@ export class KeyedStream<out K, out T> {
    *
    * @param name identity of the state
    */
-  process<O, S extends StateDescriptors>(
+  process<O = DeclareWithEmits, S extends StateDescriptors = Record<never, never>>(
     name: string,
     definition: ProcessDefinition<K, T, O, S>,
     options?: OperatorOptions,

@@ -94,6 +94,13 @@ class Planner {
 
   /** Nodes come in the order of the user's calls: whatever a node reads has been placed. */
   place(node: LogicalNode): void {
+    if (node.type === "sink") this.#placeSink(node);
+    // A keyBy becomes an edge when its first reader is placed.
+    else if (node.type !== "keyBy") this.#outlets.set(node, this.#placeStream(node));
+  }
+
+  /** @returns where the records of the node come out */
+  #placeStream(node: StreamNode): readonly Outlet[] {
     switch (node.type) {
       case "source":
         return this.#placeSource(node);
@@ -101,28 +108,12 @@ class Planner {
         return this.#placeStateless(node);
       case "keyed":
         return this.#placeKeyed(node);
-      case "sink":
-        return this.#placeSink(node);
       case "union":
-        this.#outlets.set(
-          node,
-          node.inputs.flatMap((input) => this.#outletsOf(input)),
-        );
-        return;
+        return node.inputs.flatMap((input) => this.#outletsOf(input));
       case "routing":
-        this.#outlets.set(
-          node,
-          this.#outletsOf(node.input).map((outlet) => ({ ...outlet, routing: node.kind })),
-        );
-        return;
+        return this.#outletsOf(node.input).map((outlet) => ({ ...outlet, routing: node.kind }));
       case "sideOutput":
-        this.#outlets.set(
-          node,
-          this.#outletsOf(node.input).map((outlet) => ({ ...outlet, tag: node.tag })),
-        );
-        return;
-      case "keyBy":
-        return; // becomes an edge when its first reader is placed
+        return this.#outletsOf(node.input).map((outlet) => ({ ...outlet, tag: node.tag }));
     }
   }
 
@@ -135,7 +126,7 @@ class Planner {
     return Object.freeze({ ...plan, hash: hashDescription(describePlan(plan)) });
   }
 
-  #placeSource(node: SourceNode): void {
+  #placeSource(node: SourceNode): readonly Outlet[] {
     const { source, options } = node;
     const wanted = options.parallelism ?? this.#parallelism;
     const stage = this.#addStage(node.name, Math.min(wanted, source.maxParallelism ?? wanted), {
@@ -143,13 +134,15 @@ class Planner {
       timestamp: options.timestamp === undefined ? undefined : eventTimestamp(node.name, options.timestamp),
       outOfOrdernessMs: parseDuration(options.outOfOrderness ?? 0, outOf(node, "outOfOrderness")),
       idleAfterMs:
-        options.idleAfter === undefined ? undefined : parseDuration(options.idleAfter, outOf(node, "idleAfter")),
+        options.idleAfter === undefined
+          ? undefined
+          : parseDuration(options.idleAfter, outOf(node, "idleAfter")),
       onError: options.onError ?? "fail",
     });
-    this.#outlets.set(node, [{ stage, operator: node.name, tag: undefined, routing: undefined }]);
+    return [{ stage, operator: node.name, tag: undefined, routing: undefined }];
   }
 
-  #placeStateless(node: StatelessNode): void {
+  #placeStateless(node: StatelessNode): readonly Outlet[] {
     const { stage, input } = this.#stageReading(node.input, wishOf(node));
     stage.operators.push({
       type: "stateless",
@@ -159,7 +152,7 @@ class Planner {
       onError: node.options.onError ?? "fail",
       create: statelessFactory(node),
     });
-    this.#outlets.set(node, [{ stage, operator: node.name, tag: undefined, routing: undefined }]);
+    return [{ stage, operator: node.name, tag: undefined, routing: undefined }];
   }
 
   #placeSink(node: SinkNode): void {
@@ -175,7 +168,7 @@ class Planner {
     });
   }
 
-  #placeKeyed(node: KeyedOperatorNode): void {
+  #placeKeyed(node: KeyedOperatorNode): readonly Outlet[] {
     const stage = this.#stageBehindKeyBy(node.input, wishOf(node));
     stage.operators.push({
       type: "keyed",
@@ -186,7 +179,7 @@ class Planner {
       create: keyedFactory(node),
       stateLayout: Object.freeze(stateLayoutOf(node)),
     });
-    this.#outlets.set(node, [{ stage, operator: node.name, tag: undefined, routing: undefined }]);
+    return [{ stage, operator: node.name, tag: undefined, routing: undefined }];
   }
 
   /** The stage in which a reader of `input` runs: the one of its input when it may be chained, else one behind a cut. */
@@ -199,7 +192,12 @@ class Planner {
     }
     const stage = this.#stageBehindCut(input, partitions, wish.name, (stage) => {
       for (const outlet of outlets)
-        this.#addEdge(outlet, stage, partitioningOf(outlet, partitions), reasonOf(outlets, outlet, partitions, wish));
+        this.#addEdge(
+          outlet,
+          stage,
+          partitioningOf(outlet, partitions),
+          reasonOf(outlets, outlet, partitions, wish),
+        );
     });
     return { stage, input: { kind: "head" } };
   }
@@ -209,7 +207,8 @@ class Planner {
     return this.#stageBehindCut(keyBy, partitions, wish.name, (stage) => {
       const partitioning: Partitioning = { kind: "key", keyOf: keyOf(keyBy) };
       for (const outlet of this.#outletsOf(keyBy.input)) {
-        const noEffect = outlet.routing === undefined ? "" : `; the ${outlet.routing} before it changes nothing`;
+        const noEffect =
+          outlet.routing === undefined ? "" : `; the ${outlet.routing} before it changes nothing`;
         this.#addEdge(
           outlet,
           stage,

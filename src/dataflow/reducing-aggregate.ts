@@ -2,7 +2,9 @@
 import type { Aggregate } from "../operators/aggregates.ts";
 
 /** The first record is the first combination; an accumulator without records is undefined. */
-export function reducingAggregate<T>(reduce: (accumulated: T, record: T) => T): Aggregate<T, T | undefined, T> {
+export function reducingAggregate<T>(
+  reduce: (accumulated: T, record: T) => T,
+): Aggregate<T, T | undefined, T> {
   const combine = (a: T | undefined, b: T | undefined): T | undefined => {
     if (a === undefined) return b;
     return b === undefined ? a : reduce(a, b);

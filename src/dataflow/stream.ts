@@ -39,7 +39,11 @@ export class Stream<out T> {
 
   /** One record in, one out. `fn` must be synchronous. */
   map<U>(fn: (record: T, context: RecordContext) => U, options?: StatelessOptions): OperatorStream<U>;
-  map<U>(name: string, fn: (record: T, context: RecordContext) => U, options?: OperatorOptions): OperatorStream<U>;
+  map<U>(
+    name: string,
+    fn: (record: T, context: RecordContext) => U,
+    options?: OperatorOptions,
+  ): OperatorStream<U>;
   map<U>(...args: unknown[]): OperatorStream<U> {
     return this.#stateless<U>("map", args);
   }

@@ -3,15 +3,15 @@ import type { Aggregate } from "../operators/aggregates.ts";
 import type { WindowResult } from "../operators/window.ts";
 import type { WindowAssigner } from "../time/windows.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
-import type { ToStream } from "./keyed-stream.ts";
 import { type AnyAggregate, windowLabel } from "./keyed-operator-spec.ts";
+import type { ToStream } from "./keyed-stream.ts";
 import type { KeyByNode } from "./nodes/key-by-node.ts";
 import { createKeyedOperatorNode } from "./nodes/keyed-operator-node.ts";
 import { quote } from "./nodes/logical-node.ts";
-import type { OperatorStream } from "./stream.ts";
-import type { OperatorOptions } from "./stream-options.ts";
 import { reducingAggregate } from "./reducing-aggregate.ts";
 import { judgeFunction } from "./rules/user-function.ts";
+import type { OperatorStream } from "./stream.ts";
+import type { OperatorOptions } from "./stream-options.ts";
 
 /** Records of type T under keys of type K, in windows. */
 export class WindowedStream<out K, out T> {

@@ -103,6 +103,11 @@ export type NexmarkEvent = PersonEvent | AuctionEvent | BidEvent;
 
 /** A line or object of Nexmark input that does not have the form above. */
 export class NexmarkInputError extends EngineError<"NEXMARK_INPUT_INVALID"> {
+  /** Path of the field, for example `bid.price`. */
+  readonly field: string;
+  /** What is wrong with it, without saying where. */
+  readonly problem: string;
+
   /**
    * @param line number of the line in its file, from 1; undefined when the event did not come from a file
    * @param field path of the field, for example `bid.price`; `line` when the text is no JSON object
@@ -111,11 +116,14 @@ export class NexmarkInputError extends EngineError<"NEXMARK_INPUT_INVALID"> {
    */
   constructor(line: number | undefined, field: string, expected: string, value: unknown, cause?: unknown) {
     const place = line === undefined ? "nexmark event" : `nexmark input line ${line}`;
-    super(
-      "NEXMARK_INPUT_INVALID",
-      `${place}: field ${field} must be ${expected}, found ${shown(value)}; correct this event in the input`,
-      { retry: "never", details: { line, field, value }, cause },
-    );
+    const problem = `must be ${expected}, found ${shown(value)}`;
+    super("NEXMARK_INPUT_INVALID", `${place}: field ${field} ${problem}; correct this event in the input`, {
+      retry: "never",
+      details: { line, field, value },
+      cause,
+    });
+    this.field = field;
+    this.problem = problem;
   }
 }
 

@@ -25,7 +25,9 @@ export function comparePlans(stored: PlanDescription, plan: Omit<JobPlan, "hash"
   const current = describePlan(plan);
   const changes: string[] = [];
   if (stored.format !== current.format)
-    changes.push(`the plan is stored in format ${stored.format}, this version writes format ${current.format}`);
+    changes.push(
+      `the plan is stored in format ${stored.format}, this version writes format ${current.format}`,
+    );
   if (stored.job !== current.job) changes.push(`the job is named "${current.job}", it was "${stored.job}"`);
   const stages = match(stored.stages, current.stages, (stage) => stage.id);
   for (const stage of stages.removed) changes.push(`stage "${stage.id}" is gone`);
@@ -51,7 +53,9 @@ function compareOperators(
 ): void {
   const operators = match(placed(before), placed(after), ({ operator }) => operator.name);
   for (const { operator } of operators.removed)
-    changes.push(`${operator.kind} "${operator.name}" is gone${stateNote(operator, "its state would be lost")}`);
+    changes.push(
+      `${operator.kind} "${operator.name}" is gone${stateNote(operator, "its state would be lost")}`,
+    );
   for (const { operator } of operators.added) changes.push(`${operator.kind} "${operator.name}" is new`);
   for (const [old, now] of operators.kept) {
     const name = `"${now.operator.name}"`;
@@ -87,7 +91,8 @@ function compareState(
   for (const [old, now] of states.kept) {
     const what = `state "${now.state}" of operator "${operator}"`;
     if (old.shape !== now.shape) changes.push(`${what} is a ${now.shape}, it was a ${old.shape}`);
-    if (old.codec !== now.codec) changes.push(`${what} is stored with codec ${now.codec}, it was ${old.codec}`);
+    if (old.codec !== now.codec)
+      changes.push(`${what} is stored with codec ${now.codec}, it was ${old.codec}`);
     if (old.version !== now.version)
       changes.push(`${what} is stored in version ${now.version}, it was version ${old.version}`);
   }
@@ -109,9 +114,7 @@ function compareEdges(
       changes.push(`${what} is partitioned by ${now.partitioning}, it was by ${old.partitioning}`);
     if (old.from !== now.from) changes.push(`${what} leaves stage "${now.from}", it left "${old.from}"`);
     if (old.to !== now.to || old.fromOperator !== now.fromOperator || old.fromTag !== now.fromTag)
-      changes.push(
-        `edge "${now.id}" joins ${endText(now)}, it joined ${endText(old)}`,
-      );
+      changes.push(`edge "${now.id}" joins ${endText(now)}, it joined ${endText(old)}`);
   }
 }
 

@@ -81,8 +81,8 @@ export class PartitionHost {
   /** Drains all partitions; resolves when everything processed is durable or given up. */
   async stopAll(): Promise<void> {
     this.#closed = true;
+    // They stay listed: their last figures are the totals that are told at the end.
     const hosted = [...this.#hosted.values()];
-    this.#hosted.clear();
     for (const each of hosted) each.cancelRestart?.();
     await Promise.all(hosted.map((each) => each.actor?.stop()));
   }

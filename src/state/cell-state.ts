@@ -75,6 +75,8 @@ export abstract class CellState<C extends Cell> {
   /** The same holds in numbered namespaces above this one. */
   #completeAbove: number;
   #dirty: C[] = [];
+  /** Map entries and list elements written since the last collect; a rollback does not lower it. */
+  protected parts = 0;
   #dirtyMark = 0;
   /** Per unacknowledged epoch, the cells that it left absent. */
   readonly #emptied: C[][] = [];
@@ -183,6 +185,11 @@ export abstract class CellState<C extends Cell> {
     this.#dirty.push(cell);
   }
 
+  /** Fields, entries and elements that a collect would write; an upper bound. */
+  get pendingWrites(): number {
+    return this.#dirty.length + this.parts;
+  }
+
   markRecord(): void {
     this.#dirtyMark = this.#dirty.length;
   }
@@ -203,6 +210,7 @@ export abstract class CellState<C extends Cell> {
       if (this.isAbsent(cell)) emptied.push(cell);
     }
     if (this.#dirty.length > 0) this.#dirty = [];
+    this.parts = 0;
     this.#emptied.push(emptied);
   }
 

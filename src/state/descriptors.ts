@@ -70,10 +70,11 @@ export interface ReducingDescriptor<T> extends DescriptorBase<T> {
 }
 
 export type StateDescriptor =
-  | ValueDescriptor<never, unknown>
-  | ListDescriptor<never>
-  | MapDescriptor<never, never>
-  | ReducingDescriptor<never>;
+  | ValueDescriptor<unknown, unknown>
+  | ListDescriptor<unknown>
+  | MapDescriptor<unknown, unknown>
+  // biome-ignore lint/suspicious/noExplicitAny: a function's parameters do not widen as the other descriptors do
+  | ReducingDescriptor<any>;
 
 /** States by name. */
 export type StateDescriptors = Readonly<Record<string, StateDescriptor>>;

@@ -298,6 +298,13 @@ export class KeyedState {
 
   // Epochs
 
+  /** Fields, entries and elements changed since the last {@link collect}; an upper bound. */
+  get pendingWrites(): number {
+    let writes = 0;
+    for (const state of this.#states) writes += state.pendingWrites;
+    return writes;
+  }
+
   /** Moves everything changed since the last call into `into`; the next writes belong to the next epoch. */
   collect(into: WriteSet): void {
     for (const state of this.#states) state.collect(into);

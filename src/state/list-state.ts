@@ -63,6 +63,7 @@ export class ListCells<T> extends CellState<ListCell> implements ListState<T> {
     if (this.scope.journal !== undefined) this.#remember(cell);
     cell.items.push(element);
     cell.appended++;
+    this.parts++;
     if (cell.dirtyEpoch !== this.scope.epoch) this.markDirty(cell);
   }
 
@@ -86,6 +87,7 @@ export class ListCells<T> extends CellState<ListCell> implements ListState<T> {
     cell.items = items;
     cell.appended = 0;
     cell.rewritten = true;
+    this.parts += items.length;
     if (cell.dirtyEpoch !== this.scope.epoch) this.markDirty(cell);
   }
 

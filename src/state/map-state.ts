@@ -106,6 +106,7 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
   #change(cell: MapCell, key: unknown): void {
     if (this.scope.journal !== undefined) this.#rememberEntry(this.scope.journal, cell, key);
     cell.changed.add(key);
+    this.parts++;
     if (cell.dirtyEpoch !== this.scope.epoch) this.markDirty(cell);
   }
 

@@ -337,6 +337,11 @@ export class TimerQueue {
 
   // Epochs
 
+  /** Timers set or ended since the last {@link collect}; an upper bound. */
+  get pendingWrites(): number {
+    return this.#added.length + this.#removed.length;
+  }
+
   /** Moves the changes since the last call into the deltas of their key groups. Call between records only. */
   collect(groupOf: (keyGroup: number) => TimerDeltas): void {
     for (const timer of this.#added) {

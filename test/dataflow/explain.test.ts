@@ -19,9 +19,16 @@ function auctions(): Job {
     const keyed = parsed.keyBy((bid) => bid.auction);
     keyed
       .window(tumbling("1d"))
-      .aggregate("mean-price", mean((bid) => bid.price), { onError: "skip" })
+      .aggregate(
+        "mean-price",
+        mean((bid) => bid.price),
+        { onError: "skip" },
+      )
       .filter((result) => result.value > 10)
-      .to("report", testSink({ description: "file out.ndjson", guarantee: "transactional", maxParallelism: 1 }));
+      .to(
+        "report",
+        testSink({ description: "file out.ndjson", guarantee: "transactional", maxParallelism: 1 }),
+      );
     keyed.reduce("best", (a, b) => (a.price > b.price ? a : b), { parallelism: 2 }).to("bests", testSink());
   });
 }
@@ -40,7 +47,7 @@ stage bids × 1
 stage mean-price × 4
   from parse: key, 4 channels
     keyBy: records with the same key must meet in one partition
-  mean-price: tumbling window of 1d, STATE, on error: skip
+  mean-price: tumbling window of 1d, state accumulator (scalar, msgpack 1), on error: skip
     filter-1: filter
 
 stage report × 1
@@ -51,7 +58,7 @@ stage report × 1
 stage best × 2
   from parse: key, 2 channels
     keyBy: records with the same key must meet in one partition
-  best: reduce, STATE
+  best: reduce, state reduced (scalar, msgpack 1)
     bests: sink, test sink, append
 `);
   });
@@ -80,7 +87,9 @@ stage best × 2
   test("says what a source cannot do", () => {
     const plan = defineJob("lines", (job) => {
       job
-        .source("stdin", testSource({ bounded: false, replayable: false, description: "lines of stdin" }), { onError: "skip" })
+        .source("stdin", testSource({ bounded: false, replayable: false, description: "lines of stdin" }), {
+          onError: "skip",
+        })
         .to("out", testSink());
     }).plan({ parallelism: 1 });
     expect(explain(plan)).toContain(

@@ -6,6 +6,7 @@ import type { Stream } from "../../src/dataflow/stream.ts";
 import { count, sum } from "../../src/operators/aggregates.ts";
 import { sideTag } from "../../src/operators/side-tag.ts";
 import type { JobPlan, OperatorPlan } from "../../src/plan/plan.ts";
+import { InvalidTimestampError } from "../../src/time/watermarks.ts";
 import { tumbling } from "../../src/time/windows.ts";
 import { type Bid, testSink, testSource } from "./fixtures.ts";
 
@@ -68,7 +69,10 @@ describe("keyBy", () => {
       bids(job, 2)
         .keyBy((bid) => bid.auction)
         .window(tumbling("1m"))
-        .aggregate("total", sum((bid: Bid) => bid.price))
+        .aggregate(
+          "total",
+          sum((bid: Bid) => bid.price),
+        )
         .map("round", (result) => result.value)
         .to("out", testSink());
     });
@@ -117,16 +121,16 @@ describe("keyBy", () => {
         .aggregate("number", count())
         .to("out", testSink());
     }, 3);
-    expect(shapeOf(plan).edges).toEqual([
-      "bids-to-number key",
-      "other-to-number key",
-      "dear-to-number key",
-    ]);
+    expect(shapeOf(plan).edges).toEqual(["bids-to-number key", "other-to-number key", "dear-to-number key"]);
   });
 
   test("a rebalance before it is dropped, and the reason says so", () => {
     const plan = planOf((job) => {
-      bids(job).rebalance().keyBy((bid) => bid.auction).aggregate("number", count()).to("out", testSink());
+      bids(job)
+        .rebalance()
+        .keyBy((bid) => bid.auction)
+        .aggregate("number", count())
+        .to("out", testSink());
     });
     expect(shapeOf(plan).stages).toEqual(["bids×4:", "number×4: number out"]);
     expect(plan.edges[0]?.reason).toMatch(/; the rebalance before it changes nothing$/);
@@ -134,10 +138,15 @@ describe("keyBy", () => {
 
   test("the key of an edge is the user's key, or its text when there is a codec", () => {
     const plan = planOf((job) => {
-      bids(job).keyBy((bid) => bid.auction).aggregate("plain", count()).to("out", testSink());
+      bids(job)
+        .keyBy((bid) => bid.auction)
+        .aggregate("plain", count())
+        .to("out", testSink());
       job
         .source("more", testSource<Bid>())
-        .keyBy((bid) => [bid.auction, bid.bidder], { keyCodec: { encode: JSON.stringify, decode: JSON.parse } })
+        .keyBy((bid) => [bid.auction, bid.bidder], {
+          keyCodec: { encode: JSON.stringify, decode: JSON.parse },
+        })
         .aggregate("coded", count())
         .to("out-2", testSink());
     });
@@ -180,7 +189,10 @@ describe("rebalance, broadcast and parallelism", () => {
   test("broadcast may meet another stream in a union", () => {
     const plan = planOf((job) => {
       const rules = job.source("rules", testSource<Bid>({ maxParallelism: 1 })).broadcast();
-      bids(job).union(rules).map("apply", (bid) => bid).to("out", testSink());
+      bids(job)
+        .union(rules)
+        .map("apply", (bid) => bid)
+        .to("out", testSink());
     });
     expect(shapeOf(plan)).toEqual({
       stages: ["rules×1:", "bids×4:", "apply×4: apply out"],
@@ -190,7 +202,10 @@ describe("rebalance, broadcast and parallelism", () => {
 
   test("an operator with another parallelism than its input gets a stage of its own", () => {
     const plan = planOf((job) => {
-      bids(job, 2).map("wide", (bid) => bid, { parallelism: 8 }).map("still", (bid) => bid).to("out", testSink());
+      bids(job, 2)
+        .map("wide", (bid) => bid, { parallelism: 8 })
+        .map("still", (bid) => bid)
+        .to("out", testSink());
     });
     expect(shapeOf(plan)).toEqual({
       stages: ["bids×2:", "wide×8: wide still out"],
@@ -200,7 +215,11 @@ describe("rebalance, broadcast and parallelism", () => {
   });
 
   test("asking for the parallelism that the input has changes nothing", () => {
-    const plan = planOf((job) => bids(job, 2).map("same", (bid) => bid, { parallelism: 2 }).to("out", testSink()));
+    const plan = planOf((job) =>
+      bids(job, 2)
+        .map("same", (bid) => bid, { parallelism: 2 })
+        .to("out", testSink()),
+    );
     expect(shapeOf(plan).stages).toEqual(["bids×2: same out"]);
   });
 
@@ -229,7 +248,9 @@ describe("rebalance, broadcast and parallelism", () => {
   test.each([0, 257, 2.5, "4"])("a plan with parallelism %j is refused", (parallelism) => {
     const job = defineJob("test", (builder) => bids(builder).to("out", testSink()));
     expect(() => job.plan({ parallelism: parallelism as number })).toThrow(InvalidJobError);
-    expect(() => job.plan({ parallelism: parallelism as number })).toThrow(/give a whole number from 1 to 256/);
+    expect(() => job.plan({ parallelism: parallelism as number })).toThrow(
+      /give a whole number from 1 to 256/,
+    );
   });
 });
 
@@ -237,7 +258,10 @@ describe("union", () => {
   test("of stages as wide as each other goes forward, partition by partition", () => {
     const plan = planOf((job) => {
       const other = job.source("other", testSource<Bid>());
-      bids(job).union(other).map("both", (bid) => bid).to("out", testSink());
+      bids(job)
+        .union(other)
+        .map("both", (bid) => bid)
+        .to("out", testSink());
     });
     expect(shapeOf(plan)).toEqual({
       stages: ["other×4:", "bids×4:", "both×4: both out"],
@@ -262,7 +286,11 @@ describe("union", () => {
     const plan = planOf((job) => {
       const source = bids(job);
       const cheap = source.filter("cheap", (bid) => bid.price < 5);
-      source.filter("dear", (bid) => bid.price > 100).union(cheap).map("both", (bid) => bid).to("out", testSink());
+      source
+        .filter("dear", (bid) => bid.price > 100)
+        .union(cheap)
+        .map("both", (bid) => bid)
+        .to("out", testSink());
     });
     expect(shapeOf(plan)).toEqual({
       stages: ["bids×4: cheap dear", "both×4: both out"],
@@ -276,7 +304,11 @@ describe("ids", () => {
     const tag = sideTag<Bid>("late");
     const plan = planOf((job) => {
       const mapped = bids(job).map("parse", (bid) => bid);
-      mapped.union(mapped.sideOutput(tag)).keyBy((bid) => bid.auction).aggregate("number", count()).to("out", testSink());
+      mapped
+        .union(mapped.sideOutput(tag))
+        .keyBy((bid) => bid.auction)
+        .aggregate("number", count())
+        .to("out", testSink());
     });
     expect(plan.edges.map((edge) => edge.id)).toEqual(["parse-to-number", "parse-late-to-number"]);
   });
@@ -286,9 +318,15 @@ describe("ids", () => {
     const plan = planOf((job) => {
       const a = job.source("a", testSource<Bid>());
       const b = job.source("a-to-b", testSource<Bid>());
-      a.keyBy((bid) => bid.auction).aggregate("b-to-c", count()).to("out", testSink());
-      b.keyBy((bid) => bid.auction).aggregate("c", count()).to("out-2", testSink());
-      a.keyBy((bid) => bid.auction).aggregate(long, count()).to("out-3", testSink());
+      a.keyBy((bid) => bid.auction)
+        .aggregate("b-to-c", count())
+        .to("out", testSink());
+      b.keyBy((bid) => bid.auction)
+        .aggregate("c", count())
+        .to("out-2", testSink());
+      a.keyBy((bid) => bid.auction)
+        .aggregate(long, count())
+        .to("out-3", testSink());
     });
     const ids = plan.edges.map((edge) => edge.id);
     expect(new Set(ids).size).toBe(3);
@@ -311,17 +349,14 @@ describe("the source of a stage", () => {
     expect(sourceOf((bid) => bid.at)?.timestamp?.({ at: 77 } as never)).toBe(77);
   });
 
-  test.each([
-    [Number.NaN, "NaN (number)"],
-    [undefined, "undefined (undefined)"],
-    ["2001-01-01", "2001-01-01 (string)"],
-    [new Date("nonsense"), "an invalid Date"],
-  ])("refuses %s for a timestamp", (given, shown) => {
-    const source = sourceOf(() => given as number);
-    expect(() => source?.timestamp?.({} as never)).toThrow(
-      `source "bids": the timestamp of a record is ${shown}; return a valid Date, or epoch milliseconds as a number`,
-    );
-  });
+  test.each([Number.NaN, undefined, "2001-01-01", new Date("nonsense")])(
+    "refuses %s for a timestamp",
+    (given) => {
+      const source = sourceOf(() => given as number);
+      expect(() => source?.timestamp?.({} as never)).toThrow(InvalidTimestampError);
+      expect(() => source?.timestamp?.({} as never)).toThrow(/^source "bids": the timestamp of a record is /);
+    },
+  );
 });
 
 describe("laws of a plan", () => {
@@ -329,7 +364,16 @@ describe("laws of a plan", () => {
   const step = fc.record({
     reads: fc.nat(100),
     with: fc.nat(100),
-    does: fc.constantFrom("map", "keyed", "twoKeyed", "union", "unionKeyed", "rebalance", "broadcast", "narrow"),
+    does: fc.constantFrom(
+      "map",
+      "keyed",
+      "twoKeyed",
+      "union",
+      "unionKeyed",
+      "rebalance",
+      "broadcast",
+      "narrow",
+    ),
     parallelism: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
   });
   type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
@@ -358,7 +402,7 @@ describe("laws of a plan", () => {
       } else if (does === "narrow") input.to(name, testSink({ maxParallelism: 1 }));
       else streams.push(input[does]().map(name, id, { parallelism }));
     });
-    streams.forEach((stream, index) => stream.to(`end${index}`, testSink()));
+    for (const [index, stream] of streams.entries()) stream.to(`end${index}`, testSink());
   }
 
   test("G1-G4 hold for any graph", () => {

@@ -44,11 +44,20 @@ const timed = { timestamp: (bid: Bid) => bid.at };
 describe("a valid job", () => {
   test("has no problems, and its graph is frozen", () => {
     const job = defineJob("totals", (builder) => {
-      const stream = builder.source("bids", testSource<Bid>(), { ...timed, outOfOrderness: "5s", idleAfter: "1m" });
-      const letters = stream
-        .map("parse", (bid) => ({ ...bid, cents: bid.price * 100 }), { onError: "deadLetter" });
+      const stream = builder.source("bids", testSource<Bid>(), {
+        ...timed,
+        outOfOrderness: "5s",
+        idleAfter: "1m",
+      });
+      const letters = stream.map("parse", (bid) => ({ ...bid, cents: bid.price * 100 }), {
+        onError: "deadLetter",
+      });
       letters.deadLetters().to("rejected", testSink());
-      letters.keyBy((bid) => bid.auction).window(tumbling("1m")).aggregate("total", count()).to("out", testSink());
+      letters
+        .keyBy((bid) => bid.auction)
+        .window(tumbling("1m"))
+        .aggregate("total", count())
+        .to("out", testSink());
     });
     expect(job.name).toBe("totals");
     expect(Object.isFrozen(job)).toBe(true);
@@ -60,7 +69,9 @@ describe("a valid job", () => {
   test("does not change when the options object that it was given changes", () => {
     const options = { parallelism: 2 };
     const job = defineJob("frozen", (builder) => {
-      bids(builder).map("id", (bid) => bid, options).to("out", testSink());
+      bids(builder)
+        .map("id", (bid) => bid, options)
+        .to("out", testSink());
     });
     options.parallelism = 1000;
     expect(job.plan({ parallelism: 2 }).stages.map((stage) => stage.partitions)).toEqual([2]);
@@ -71,7 +82,11 @@ describe("the error", () => {
   test("reports all problems at once, each in one sentence", () => {
     const build = (): unknown =>
       defineJob("broken", (job) => {
-        const stream = job.source("bids", testSource<Bid>(), untyped({ outOfOrdernes: "5s", parallelism: 0 }));
+        const stream = job.source(
+          "bids",
+          testSource<Bid>(),
+          untyped({ outOfOrdernes: "5s", parallelism: 0 }),
+        );
         stream.map("bids", (bid) => bid).to("a sink", testSink());
         stream.keyBy((bid) => bid.auction);
       });
@@ -115,7 +130,12 @@ describe("the build function", () => {
   });
 
   test("must not be async: what it adds later would be lost", () => {
-    expect(() => defineJob("x", untyped(async () => {}))).toThrow(/the build function is async/);
+    expect(() =>
+      defineJob(
+        "x",
+        untyped(async () => {}),
+      ),
+    ).toThrow(/the build function is async/);
   });
 
   test("cannot be left and continued: a late call is refused", () => {
@@ -124,13 +144,17 @@ describe("the build function", () => {
       late = bids(job);
       late.to("out", testSink());
     });
-    expect(() => late?.map((bid) => bid)).toThrow(/a stateless was added after the build function had returned/);
+    expect(() => late?.map((bid) => bid)).toThrow(
+      /a stateless was added after the build function had returned/,
+    );
   });
 
   test("may throw an error of its own, which comes out as it is", () => {
     expect(() =>
       defineJob("x", (job) => {
-        bids(job).keyBy((bid) => bid.auction).window(sliding("1s", "2s"));
+        bids(job)
+          .keyBy((bid) => bid.auction)
+          .window(sliding("1s", "2s"));
       }),
     ).toThrow(/the slide of 2000 ms is longer/);
   });
@@ -145,18 +169,38 @@ describe("names", () => {
   });
 
   test.each([
-    ["aggregate", (job: JobBuilder) => bids(job).keyBy((b) => b.auction).aggregate(untyped(count()), untyped(undefined))],
-    ["reduce", (job: JobBuilder) => bids(job).keyBy((b) => b.auction).reduce(untyped(""), (a) => a)],
-    ["process", (job: JobBuilder) => bids(job).keyBy((b) => b.auction).process(untyped(undefined), { onRecord() {} })],
+    [
+      "aggregate",
+      (job: JobBuilder) =>
+        bids(job)
+          .keyBy((b) => b.auction)
+          .aggregate(untyped(count()), untyped(undefined)),
+    ],
+    [
+      "reduce",
+      (job: JobBuilder) =>
+        bids(job)
+          .keyBy((b) => b.auction)
+          .reduce(untyped(""), (a) => a),
+    ],
+    [
+      "process",
+      (job: JobBuilder) =>
+        bids(job)
+          .keyBy((b) => b.auction)
+          .process(untyped(undefined), { onRecord() {} }),
+    ],
   ])("a stateful operator without a name is refused: %s", (kind, build) => {
-    const problems = problemsOf((job) => build(job).to("out", testSink()));
+    const problems = problemsOf((job) => (build(job) as Stream<unknown>).to("out", testSink()));
     expect(problems.find((problem) => problem.code === "MISSING_NAME")?.message).toContain(
       `give the name as the first argument, for example ${kind}("my-${kind}", ...)`,
     );
   });
 
   test.each(["", "a b", "ä", "-x", "a.b", "x".repeat(101)])("%j cannot be the name of a sink", (name) => {
-    expect(["MISSING_NAME", "INVALID_NAME"]).toContain(problemOf((job) => bids(job).to(name, testSink())).code);
+    expect(["MISSING_NAME", "INVALID_NAME"]).toContain(
+      problemOf((job) => bids(job).to(name, testSink())).code,
+    );
   });
 
   test("derived names count per kind and step over names that are taken", () => {
@@ -180,27 +224,145 @@ describe("arguments", () => {
     ["INVALID_SOURCE", "no source", (job) => job.source("s", untyped(undefined)).to("out", testSink())],
     ["INVALID_SINK", "sink", (job) => bids(job).to("out", untyped(console.log))],
     ["INVALID_FUNCTION", "map", (job) => bids(job).map(untyped(5)).to("out", testSink())],
-    ["INVALID_FUNCTION", "async map", (job) => bids(job).map("m", async (bid) => bid).to("out", testSink<unknown>())],
-    ["INVALID_FUNCTION", "generator filter", (job) => bids(job).filter(untyped(function* () {})).to("out", testSink())],
-    ["INVALID_FUNCTION", "key", (job) => bids(job).keyBy(untyped("auction")).aggregate("a", count()).to("out", testSink())],
-    ["INVALID_FUNCTION", "reduce", (job) => bids(job).keyBy((b) => b.bidder).reduce("r", untyped("sum")).to("out", testSink())],
-    ["INVALID_FUNCTION", "window reduce", (job) => bids(job).keyBy((b) => b.bidder).window(tumbling(1).processingTime()).reduce("r", untyped(1)).to("out", testSink())],
-    ["INVALID_FUNCTION", "timestamp", (job) => job.source("s", testSource(), untyped({ timestamp: "at" })).to("out", testSink())],
-    ["INVALID_AGGREGATE", "aggregate", (job) => bids(job).keyBy((b) => b.bidder).aggregate("a", untyped(count)).to("out", testSink())],
-    ["INVALID_WINDOW", "window", (job) => bids(job).keyBy((b) => b.bidder).window(untyped("1m")).aggregate("a", count()).to("out", testSink())],
-    ["INVALID_DEFINITION", "definition", (job) => bids(job).keyBy((b) => b.bidder).process("p", untyped(() => {})).to("out", testSink())],
-    ["INVALID_DEFINITION", "part", (job) => bids(job).keyBy((b) => b.bidder).process("p", untyped({ onRecord() {}, onTimers() {} })).to("out", testSink())],
-    ["INVALID_FUNCTION", "onRecord", (job) => bids(job).keyBy((b) => b.bidder).process("p", untyped({ onRecord: async () => {} })).to("out", testSink())],
-    ["INVALID_STATE", "state", (job) => bids(job).keyBy((b) => b.bidder).process("p", untyped({ state: { total: 0 }, onRecord() {} })).to("out", testSink())],
-    ["INVALID_STATE", "state name", (job) => bids(job).keyBy((b) => b.bidder).process("p", { state: { "a:b": value<number>() }, onRecord() {} }).to("out", testSink())],
-    ["INVALID_KEY_CODEC", "codec", (job) => bids(job).keyBy((b) => b, untyped({ keyCodec: JSON })).aggregate("a", count()).to("out", testSink())],
-    ["INVALID_SIDE_TAG", "tag", (job) => {
-      const mapped = bids(job).map((bid) => bid);
-      mapped.to("out", testSink());
-      mapped.sideOutput(untyped("late")).to("side", testSink());
-    }],
+    [
+      "INVALID_FUNCTION",
+      "async map",
+      (job) =>
+        bids(job)
+          .map("m", async (bid) => bid)
+          .to("out", testSink<unknown>()),
+    ],
+    [
+      "INVALID_FUNCTION",
+      "generator filter",
+      (job) =>
+        bids(job)
+          .filter(untyped(function* () {}))
+          .to("out", testSink()),
+    ],
+    [
+      "INVALID_FUNCTION",
+      "key",
+      (job) => bids(job).keyBy(untyped("auction")).aggregate("a", count()).to("out", testSink()),
+    ],
+    [
+      "INVALID_FUNCTION",
+      "reduce",
+      (job) =>
+        bids(job)
+          .keyBy((b) => b.bidder)
+          .reduce("r", untyped("sum"))
+          .to("out", testSink()),
+    ],
+    [
+      "INVALID_FUNCTION",
+      "window reduce",
+      (job) =>
+        bids(job)
+          .keyBy((b) => b.bidder)
+          .window(tumbling(1).processingTime())
+          .reduce("r", untyped(1))
+          .to("out", testSink()),
+    ],
+    [
+      "INVALID_FUNCTION",
+      "timestamp",
+      (job) => job.source("s", testSource(), untyped({ timestamp: "at" })).to("out", testSink()),
+    ],
+    [
+      "INVALID_AGGREGATE",
+      "aggregate",
+      (job) =>
+        bids(job)
+          .keyBy((b) => b.bidder)
+          .aggregate("a", untyped(count))
+          .to("out", testSink()),
+    ],
+    [
+      "INVALID_WINDOW",
+      "window",
+      (job) =>
+        bids(job)
+          .keyBy((b) => b.bidder)
+          .window(untyped("1m"))
+          .aggregate("a", count())
+          .to("out", testSink()),
+    ],
+    [
+      "INVALID_DEFINITION",
+      "definition",
+      (job) =>
+        bids(job)
+          .keyBy((b) => b.bidder)
+          .process(
+            "p",
+            untyped(() => {}),
+          )
+          .to("out", testSink()),
+    ],
+    [
+      "INVALID_DEFINITION",
+      "part",
+      (job) =>
+        bids(job)
+          .keyBy((b) => b.bidder)
+          .process("p", untyped({ onRecord() {}, onTimers() {} }))
+          .to("out", testSink()),
+    ],
+    [
+      "INVALID_FUNCTION",
+      "onRecord",
+      (job) =>
+        bids(job)
+          .keyBy((b) => b.bidder)
+          .process("p", untyped({ onRecord: async () => {} }))
+          .to("out", testSink()),
+    ],
+    [
+      "INVALID_STATE",
+      "state",
+      (job) =>
+        bids(job)
+          .keyBy((b) => b.bidder)
+          .process("p", untyped({ state: { total: 0 }, onRecord() {} }))
+          .to("out", testSink()),
+    ],
+    [
+      "INVALID_STATE",
+      "state name",
+      (job) =>
+        bids(job)
+          .keyBy((b) => b.bidder)
+          .process("p", { state: { "a:b": value<number>() }, onRecord() {} })
+          .to("out", testSink()),
+    ],
+    [
+      "INVALID_KEY_CODEC",
+      "codec",
+      (job) =>
+        bids(job)
+          .keyBy((b) => b, untyped({ keyCodec: JSON }))
+          .aggregate("a", count())
+          .to("out", testSink()),
+    ],
+    [
+      "INVALID_SIDE_TAG",
+      "tag",
+      (job) => {
+        const mapped = bids(job).map((bid) => bid);
+        mapped.to("out", testSink());
+        mapped.sideOutput(untyped("late")).to("side", testSink());
+      },
+    ],
     ["INVALID_STREAM", "union", (job) => bids(job).union(untyped([])).to("out", testSink())],
-    ["INVALID_STREAM", "keyed union", (job) => bids(job).union(untyped(bids(job).keyBy((b) => b.auction))).to("out", testSink())],
+    [
+      "INVALID_STREAM",
+      "keyed union",
+      (job) =>
+        bids(job)
+          .union(untyped(bids(job).keyBy((b) => b.auction)))
+          .to("out", testSink()),
+    ],
   ];
   test.each(cases)("%s: a wrong %s is named", (code, _what, build) => {
     expect(codesOf(build)).toContain(code);
@@ -221,10 +383,33 @@ describe("arguments", () => {
 
 describe("options", () => {
   test.each([
-    ["source", (job: JobBuilder) => job.source("s", testSource(), untyped({ watermark: 1 })).to("out", testSink())],
-    ["map", (job: JobBuilder) => bids(job).map("m", (bid) => bid, untyped({ name: "n" })).to("out", testSink())],
-    ["keyBy", (job: JobBuilder) => bids(job).keyBy((b) => b.auction, untyped({ codec: 1 })).aggregate("a", count()).to("out", testSink())],
-    ["aggregate", (job: JobBuilder) => bids(job).keyBy((b) => b.auction).aggregate("a", count(), untyped({ ttl: 1 })).to("out", testSink())],
+    [
+      "source",
+      (job: JobBuilder) => job.source("s", testSource(), untyped({ watermark: 1 })).to("out", testSink()),
+    ],
+    [
+      "map",
+      (job: JobBuilder) =>
+        bids(job)
+          .map("m", (bid) => bid, untyped({ name: "n" }))
+          .to("out", testSink()),
+    ],
+    [
+      "keyBy",
+      (job: JobBuilder) =>
+        bids(job)
+          .keyBy((b) => b.auction, untyped({ codec: 1 }))
+          .aggregate("a", count())
+          .to("out", testSink()),
+    ],
+    [
+      "aggregate",
+      (job: JobBuilder) =>
+        bids(job)
+          .keyBy((b) => b.auction)
+          .aggregate("a", count(), untyped({ ttl: 1 }))
+          .to("out", testSink()),
+    ],
     ["sink", (job: JobBuilder) => bids(job).to("out", testSink(), untyped({ onError: "skip" }))],
   ])("an unknown option of %s is refused with the known ones", (_what, build) => {
     const problem = problemOf(build);
@@ -234,18 +419,26 @@ describe("options", () => {
 
   test.each([
     ["onError", { onError: "ignore" }, /option "onError" is "ignore"; give "fail", "skip" or "deadLetter"/],
-    ["outOfOrderness", { ...timed, outOfOrderness: "5 minutes" }, /option "outOfOrderness": "5 minutes" is not a duration/],
+    [
+      "outOfOrderness",
+      { ...timed, outOfOrderness: "5 minutes" },
+      /option "outOfOrderness": "5 minutes" is not a duration/,
+    ],
     ["outOfOrderness", { ...timed, outOfOrderness: -1 }, /must not be negative/],
     ["idleAfter", { ...timed, idleAfter: 0 }, /option "idleAfter": 0 must be longer than zero/],
     ["options", 7, /option "options" is 7; give an object with/],
   ])("%s: a value that means nothing is refused", (_name, options, sentence) => {
-    const problem = problemOf((job) => job.source("s", testSource<Bid>(), untyped(options)).to("out", testSink()));
+    const problem = problemOf((job) =>
+      job.source("s", testSource<Bid>(), untyped(options)).to("out", testSink()),
+    );
     expect(problem.code).toBe("INVALID_OPTION");
     expect(problem.message).toMatch(sentence);
   });
 
   test("what only matters with timestamps is refused without them", () => {
-    const problem = problemOf((job) => job.source("s", testSource(), { outOfOrderness: "1s" }).to("out", testSink()));
+    const problem = problemOf((job) =>
+      job.source("s", testSource(), { outOfOrderness: "1s" }).to("out", testSink()),
+    );
     expect(problem.message).toBe(
       'source "s": option "outOfOrderness" does nothing without timestamps; add the option `timestamp`, or remove it',
     );
@@ -253,14 +446,22 @@ describe("options", () => {
 
   test.each([0, 257, 1.5, Number.NaN, "2", -1])("a parallelism of %j is out of range", (parallelism) => {
     const problem = problemOf((job) =>
-      bids(job).map("m", (bid) => bid, { parallelism: untyped(parallelism) }).to("out", testSink()),
+      bids(job)
+        .map("m", (bid) => bid, { parallelism: untyped(parallelism) })
+        .to("out", testSink()),
     );
     expect(problem.code).toBe("PARALLELISM_OUT_OF_RANGE");
     expect(problem.message).toMatch(/^map "m": parallelism is .*; give a whole number from 1 to 256$/);
   });
 
   test.each([1, 256])("a parallelism of %d is fine", (parallelism) => {
-    expect(problemsOf((job) => bids(job).map("m", (bid) => bid, { parallelism }).to("out", testSink()))).toEqual([]);
+    expect(
+      problemsOf((job) =>
+        bids(job)
+          .map("m", (bid) => bid, { parallelism })
+          .to("out", testSink()),
+      ),
+    ).toEqual([]);
   });
 
   test("a source or a sink is not asked for more partitions than it can bear", () => {
@@ -287,7 +488,8 @@ describe("structure", () => {
       {
         code: "UNREAD_STREAM",
         subject: 'map "m"',
-        message: 'nobody reads the records of the map "m"; end it in a sink with .to("name", sink), or remove it',
+        message:
+          'nobody reads the records of the map "m"; end it in a sink with .to("name", sink), or remove it',
       },
     ]);
   });
@@ -329,7 +531,14 @@ describe("structure", () => {
     const loop: { -readonly [Name in keyof StreamNode]: StreamNode[Name] } & { input?: StreamNode } = {
       ...createStatelessNode(owner, "map", "a", untyped(undefined), (record: never) => record, undefined),
     };
-    const b = createStatelessNode(owner, "map", "b", loop as StreamNode, (record: never) => record, undefined);
+    const b = createStatelessNode(
+      owner,
+      "map",
+      "b",
+      loop as StreamNode,
+      (record: never) => record,
+      undefined,
+    );
     loop.input = b;
     const graph: LogicalGraph = { job: "loop", owner, nodes: [loop as StreamNode, b] };
     const cycles = findProblems(graph).filter((problem) => problem.code === "CYCLE");
@@ -349,9 +558,17 @@ describe("structure", () => {
   });
 
   test("rebalance and broadcast that contradict each other or a keyBy are refused", () => {
-    expect(codesOf((job) => bids(job).rebalance().broadcast().to("out", testSink()))).toEqual(["REPEATED_ROUTING"]);
+    expect(codesOf((job) => bids(job).rebalance().broadcast().to("out", testSink()))).toEqual([
+      "REPEATED_ROUTING",
+    ]);
     expect(
-      codesOf((job) => bids(job).broadcast().keyBy((bid) => bid.auction).aggregate("a", count()).to("out", testSink())),
+      codesOf((job) =>
+        bids(job)
+          .broadcast()
+          .keyBy((bid) => bid.auction)
+          .aggregate("a", count())
+          .to("out", testSink()),
+      ),
     ).toEqual(["BROADCAST_BEFORE_KEY_BY"]);
   });
 });
@@ -409,7 +626,9 @@ describe("event time", () => {
 describe("dead letters", () => {
   test("a policy without a reader is refused: records would vanish", () => {
     const problem = problemOf((job) =>
-      bids(job).map("m", (bid) => bid, { onError: "deadLetter" }).to("out", testSink()),
+      bids(job)
+        .map("m", (bid) => bid, { onError: "deadLetter" })
+        .to("out", testSink()),
     );
     expect(problem.message).toBe(
       'map "m" sends dead letters that nobody reads; end its .deadLetters() in a sink, or choose onError "skip" to count and drop such records',

@@ -26,9 +26,19 @@ function stored(plan: JobPlan): PlanDescription {
 const source = (job: JobBuilder) => job.source("bids", testSource<Bid>(), { timestamp: (bid) => bid.at });
 
 function original(job: JobBuilder): void {
-  const keyed = source(job).map("parse", (bid) => bid).keyBy((bid) => bid.auction);
-  keyed.window(tumbling("1m")).aggregate("total", sum((bid) => bid.price)).to("out", testSink());
-  keyed.process("track", { state: { last: value<number>(), all: list<Bid>() }, onRecord() {} }).to("tracked", testSink());
+  const keyed = source(job)
+    .map("parse", (bid) => bid)
+    .keyBy((bid) => bid.auction);
+  keyed
+    .window(tumbling("1m"))
+    .aggregate(
+      "total",
+      sum((bid) => bid.price),
+    )
+    .to("out", testSink());
+  keyed
+    .process("track", { state: { last: value<number>(), all: list<Bid>() }, onRecord() {} })
+    .to("tracked", testSink());
 }
 
 /** One description per way of changing the job, with the sentences that it must lead to. */
@@ -43,9 +53,19 @@ const CHANGES: readonly (readonly [what: string, variation: Variation, sentences
     "another window",
     {
       build(job) {
-        const keyed = source(job).map("parse", (bid) => bid).keyBy((bid) => bid.auction);
-        keyed.window(tumbling("2m")).aggregate("total", sum((bid) => bid.price)).to("out", testSink());
-        keyed.process("track", { state: { last: value<number>(), all: list<Bid>() }, onRecord() {} }).to("tracked", testSink());
+        const keyed = source(job)
+          .map("parse", (bid) => bid)
+          .keyBy((bid) => bid.auction);
+        keyed
+          .window(tumbling("2m"))
+          .aggregate(
+            "total",
+            sum((bid) => bid.price),
+          )
+          .to("out", testSink());
+        keyed
+          .process("track", { state: { last: value<number>(), all: list<Bid>() }, onRecord() {} })
+          .to("tracked", testSink());
       },
     },
     ['operator "total" is a tumbling window of 2m, it was a tumbling window of 1m'],
@@ -54,9 +74,19 @@ const CHANGES: readonly (readonly [what: string, variation: Variation, sentences
     "an operator removed and one added",
     {
       build(job) {
-        const keyed = source(job).filter("valid", () => true).keyBy((bid) => bid.auction);
-        keyed.window(tumbling("1m")).aggregate("total", sum((bid) => bid.price)).to("out", testSink());
-        keyed.process("track", { state: { last: value<number>(), all: list<Bid>() }, onRecord() {} }).to("tracked", testSink());
+        const keyed = source(job)
+          .filter("valid", () => true)
+          .keyBy((bid) => bid.auction);
+        keyed
+          .window(tumbling("1m"))
+          .aggregate(
+            "total",
+            sum((bid) => bid.price),
+          )
+          .to("out", testSink());
+        keyed
+          .process("track", { state: { last: value<number>(), all: list<Bid>() }, onRecord() {} })
+          .to("tracked", testSink());
       },
     },
     [
@@ -70,10 +100,21 @@ const CHANGES: readonly (readonly [what: string, variation: Variation, sentences
     "state in another version, another shape, gone and new",
     {
       build(job) {
-        const keyed = source(job).map("parse", (bid) => bid).keyBy((bid) => bid.auction);
-        keyed.window(tumbling("1m")).aggregate("total", sum((bid) => bid.price)).to("out", testSink());
+        const keyed = source(job)
+          .map("parse", (bid) => bid)
+          .keyBy((bid) => bid.auction);
         keyed
-          .process("track", { state: { last: value<number>({ version: 2 }), every: value<Bid>() }, onRecord() {} })
+          .window(tumbling("1m"))
+          .aggregate(
+            "total",
+            sum((bid) => bid.price),
+          )
+          .to("out", testSink());
+        keyed
+          .process("track", {
+            state: { last: value<number>({ version: 2 }), every: value<Bid>() },
+            onRecord() {},
+          })
           .to("tracked", testSink());
       },
     },
@@ -111,11 +152,22 @@ describe("the hash of a plan", () => {
   test("does not depend on user code, descriptions or the order of independent parts", () => {
     const reordered = (job: JobBuilder): void => {
       const keyed = job
-        .source("bids", testSource<Bid>({ description: "somewhere else" }), { timestamp: () => 0, outOfOrderness: "1h" })
+        .source("bids", testSource<Bid>({ description: "somewhere else" }), {
+          timestamp: () => 0,
+          outOfOrderness: "1h",
+        })
         .map("parse", (bid) => ({ ...bid, price: 0 }), { onError: "skip" })
         .keyBy((bid) => bid.bidder);
-      keyed.window(tumbling("1m")).aggregate("total", sum(() => 1)).to("out", testSink({ guarantee: "idempotent" }));
-      keyed.process("track", { state: { all: list<Bid>(), last: value<number>() }, onRecord() {} }).to("tracked", testSink());
+      keyed
+        .window(tumbling("1m"))
+        .aggregate(
+          "total",
+          sum(() => 1),
+        )
+        .to("out", testSink({ guarantee: "idempotent" }));
+      keyed
+        .process("track", { state: { all: list<Bid>(), last: value<number>() }, onRecord() {} })
+        .to("tracked", testSink());
     };
     expect(planOf({ build: reordered }).hash).toBe(planOf().hash);
     expect(comparePlans(stored(planOf()), planOf({ build: reordered }))).toEqual([]);
@@ -136,7 +188,10 @@ describe("the hash of a plan", () => {
 
 describe("comparePlans", () => {
   /** Every value inside a description, with a way to put another one in its place. */
-  function* leavesOf(node: unknown, path: readonly (string | number)[] = []): Generator<readonly (string | number)[]> {
+  function* leavesOf(
+    node: unknown,
+    path: readonly (string | number)[] = [],
+  ): Generator<readonly (string | number)[]> {
     if (Array.isArray(node)) {
       for (const [index, item] of node.entries()) yield* leavesOf(item, [...path, index]);
     } else if (typeof node === "object" && node !== null) {
@@ -150,7 +205,11 @@ describe("comparePlans", () => {
     const last = path[path.length - 1] as string | number;
     const before = holder[last];
     holder[last] =
-      typeof before === "number" ? before + 1 : typeof before === "boolean" ? !before : `${before ?? ""}changed`;
+      typeof before === "number"
+        ? before + 1
+        : typeof before === "boolean"
+          ? !before
+          : `${before ?? ""}changed`;
     return copy as unknown as PlanDescription;
   }
 
@@ -169,7 +228,11 @@ describe("comparePlans", () => {
     const before = planOf({
       build(job) {
         const a = source(job).map("a", (bid) => bid);
-        a.map("b", (bid) => bid).rebalance().keyBy((bid) => bid.auction).aggregate("n", count()).to("out", testSink());
+        a.map("b", (bid) => bid)
+          .rebalance()
+          .keyBy((bid) => bid.auction)
+          .aggregate("n", count())
+          .to("out", testSink());
         a.rebalance().to("side", testSink());
       },
     });
@@ -177,7 +240,11 @@ describe("comparePlans", () => {
       build(job) {
         const bids = source(job);
         const a = bids.map("a", (bid) => bid);
-        bids.map("b", (bid) => bid).keyBy((bid) => bid.auction).aggregate("n", count()).to("out", testSink());
+        bids
+          .map("b", (bid) => bid)
+          .keyBy((bid) => bid.auction)
+          .aggregate("n", count())
+          .to("out", testSink());
         a.broadcast().to("side", testSink());
       },
     });

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { msgpackCodec as codec } from "../../src/core/codec.ts";
 import { LINEAGE_EPOCH_MS, LINEAGE_RANDOM } from "../../src/redis/scripts/attach.ts";
+import { commitScript } from "../../src/redis/scripts/commit.ts";
 import { COMMIT_LIMITS, CommitEncoder } from "../../src/state/commit-encoder.ts";
 import { epoch, load, output, request, writes } from "../conformance/state-backend.ts";
 import { type JobSession, RedisJob } from "../support/redis-job.ts";
@@ -263,6 +264,19 @@ describe("scripts that the server forgot", () => {
     const stored = load("list", "log", 1, ["sa"]);
     await handle.load([stored]);
     expect(stored.results).toEqual([Array.from({ length: 300 }, (_, i) => i + 1)]);
+  });
+});
+
+describe("a commit that overtakes the one before it", () => {
+  test("is sent again when the script came back between the two", async () => {
+    const handle = await one.backend.attach(request("p.0"));
+    // One link, so this is the order at the server: the first commit finds no script, the second does.
+    const flushed = one.session.send(["SCRIPT", "FLUSH"]);
+    const first = handle.commit(epoch(1));
+    const loaded = one.session.send(["SCRIPT", "LOAD", commitScript.source]);
+    const second = handle.commit(epoch(2));
+    await Promise.all([flushed, loaded]);
+    expect([(await first).kind, (await second).kind]).toEqual(["OK", "OK"]);
   });
 });
 

@@ -3,8 +3,8 @@
 // Nothing here runs: `tsc` is the test. Each @ts-expect-error is itself an error when the call below it compiles.
 import { expectTypeOf } from "vitest";
 import { z } from "zod";
-import { jsonFile } from "../../src/connectors/files/index.ts";
 import type { Sink, Source } from "../../src/connectors/contract.ts";
+import { jsonFile } from "../../src/connectors/files/index.ts";
 import {
   type Aggregate,
   collect,
@@ -25,10 +25,10 @@ import {
   mean,
   type OperatorStream,
   reducing,
-  sideTag,
-  sliding,
   type SourceStream,
   type Stream,
+  sideTag,
+  sliding,
   sum,
   tumbling,
   value,
@@ -47,14 +47,19 @@ interface Bid {
 declare const job: JobBuilder;
 declare const bidSource: Source<Bid>;
 declare function sinkOf<T>(): Sink<T>;
-const bids: SourceStream<Bid> = job.source("bids", bidSource, { timestamp: (bid) => bid.at, outOfOrderness: "5s" });
+const bids: SourceStream<Bid> = job.source("bids", bidSource, {
+  timestamp: (bid) => bid.at,
+  outOfOrderness: "5s",
+});
 
 // --- sources: the record type comes from the source -----------------------------------------------------------------
 
 expectTypeOf(defineJob("x", () => {})).toEqualTypeOf<Job>();
 expectTypeOf(defineJob("x", () => {}).plan({ parallelism: 4 })).toEqualTypeOf<JobPlan>();
 expectTypeOf(job.source("numbers", collection([1, 2, 3]))).toEqualTypeOf<SourceStream<number>>();
-expectTypeOf(job.source("made", generator({ generate: (n) => ({ n }) }))).toEqualTypeOf<SourceStream<{ n: number }>>();
+expectTypeOf(job.source("made", generator({ generate: (n) => ({ n }) }))).toEqualTypeOf<
+  SourceStream<{ n: number }>
+>();
 expectTypeOf(bids.deadLetters()).toEqualTypeOf<Stream<DeadLetter>>();
 
 const flight = z.object({ origin: z.string(), delay: z.number(), departedAt: z.coerce.date() });
@@ -97,9 +102,15 @@ expectTypeOf(bids.map((bid, context) => [bid.auction, context.timestamp] as cons
 expectTypeOf(bids.filter((bid) => bid.price > 5)).toEqualTypeOf<OperatorStream<Bid>>();
 expectTypeOf(bids.filter("dear", (bid) => bid.price > 5)).toEqualTypeOf<OperatorStream<Bid>>();
 const maybe = bids.map((bid) => bid.channel);
-expectTypeOf(maybe.filter((channel): channel is string => channel !== undefined)).toEqualTypeOf<OperatorStream<string>>();
-expectTypeOf(maybe.filter("some", (channel) => channel !== undefined)).toEqualTypeOf<OperatorStream<string>>();
-expectTypeOf(bids.flatMap((bid) => [bid.auction, bid.bidder])).toEqualTypeOf<OperatorStream<string | number>>();
+expectTypeOf(maybe.filter((channel): channel is string => channel !== undefined)).toEqualTypeOf<
+  OperatorStream<string>
+>();
+expectTypeOf(maybe.filter("some", (channel) => channel !== undefined)).toEqualTypeOf<
+  OperatorStream<string>
+>();
+expectTypeOf(bids.flatMap((bid) => [bid.auction, bid.bidder])).toEqualTypeOf<
+  OperatorStream<string | number>
+>();
 expectTypeOf(
   bids.flatMap("spread", function* (bid) {
     yield bid.price;
@@ -124,7 +135,9 @@ bids.map("price", (bid) => bid.price, { name: "other" });
 // --- keys ------------------------------------------------------------------------------------------------------------
 
 expectTypeOf(bids.keyBy((bid) => bid.auction)).toEqualTypeOf<KeyedStream<number, Bid>>();
-expectTypeOf(bids.keyBy((bid) => (bid.price > 5 ? null : bid.bidder))).toEqualTypeOf<KeyedStream<string | null, Bid>>();
+expectTypeOf(bids.keyBy((bid) => (bid.price > 5 ? null : bid.bidder))).toEqualTypeOf<
+  KeyedStream<string | null, Bid>
+>();
 const pair = bids.keyBy((bid) => ({ auction: bid.auction, bidder: bid.bidder }), {
   keyCodec: { encode: (key) => `${key.auction}/${key.bidder}`, decode: () => ({ auction: 1, bidder: "" }) },
 });
@@ -142,8 +155,9 @@ bids.keyBy((bid) => bid.channel);
 bids.keyBy((bid) => bid.at);
 // @ts-expect-error a key is no promise
 bids.keyBy(async (bid) => bid.auction);
+const ofDates = { encode: (key: Date) => key.toISOString(), decode: (text: string) => new Date(text) };
 // @ts-expect-error the codec is for other keys
-bids.keyBy((bid) => [bid.auction], { keyCodec: { encode: (key: Date) => key.toISOString(), decode: (text: string) => new Date(text) } });
+bids.keyBy((bid) => [bid.auction], { keyCodec: ofDates });
 
 // --- keyed operators -------------------------------------------------------------------------------------------------
 
@@ -151,10 +165,17 @@ const keyed = bids.keyBy((bid) => bid.bidder);
 expectTypeOf(keyed.aggregate("number", count()).map((result) => result)).toEqualTypeOf<
   OperatorStream<{ readonly key: string; readonly value: number }>
 >();
-expectTypeOf(keyed.aggregate("mean", mean((bid) => bid.price)).map((result) => result.value)).toEqualTypeOf<
-  OperatorStream<number>
+expectTypeOf(
+  keyed
+    .aggregate(
+      "mean",
+      mean((bid) => bid.price),
+    )
+    .map((result) => result.value),
+).toEqualTypeOf<OperatorStream<number>>();
+expectTypeOf(keyed.reduce("best", (a, b) => (a.price > b.price ? a : b))).toEqualTypeOf<
+  OperatorStream<Bid>
 >();
-expectTypeOf(keyed.reduce("best", (a, b) => (a.price > b.price ? a : b))).toEqualTypeOf<OperatorStream<Bid>>();
 expectTypeOf(pair.aggregate("number", count()).map((result) => result.key.bidder)).toEqualTypeOf<
   OperatorStream<string>
 >();
@@ -165,8 +186,11 @@ keyed.aggregate(count());
 keyed.reduce((a) => a);
 // @ts-expect-error reduce gives what it gets
 keyed.reduce("best", (a) => a.price);
-// @ts-expect-error the aggregate reads a field that the record does not have
-keyed.aggregate("sum", sum((bid) => bid.amount));
+keyed.aggregate(
+  "sum",
+  // @ts-expect-error the aggregate reads a field that the record does not have
+  sum((bid) => bid.amount),
+);
 // @ts-expect-error the aggregate is for other records
 keyed.aggregate("custom", {} as Aggregate<{ amount: number }, number, number>);
 // @ts-expect-error a keyed stream must be folded before it is mapped
@@ -178,16 +202,24 @@ keyed.to("out", sinkOf<Bid>());
 
 const windowed = keyed.window(tumbling("1m"));
 expectTypeOf(windowed).toEqualTypeOf<WindowedStream<string, Bid>>();
-expectTypeOf(windowed.aggregate("mean", mean((bid) => bid.price)).map((result) => result)).toEqualTypeOf<
-  OperatorStream<WindowResult<string, number>>
->();
+expectTypeOf(
+  windowed
+    .aggregate(
+      "mean",
+      mean((bid) => bid.price),
+    )
+    .map((result) => result),
+).toEqualTypeOf<OperatorStream<WindowResult<string, number>>>();
 expectTypeOf(windowed.reduce("best", (a, b) => (a.price > b.price ? a : b))).toEqualTypeOf<
   OperatorStream<WindowResult<string, Bid>>
 >();
 expectTypeOf(
   keyed
     .window(sliding("10s", "2s").processingTime())
-    .aggregate("stats", combine({ number: count(), mean: mean((bid: Bid) => bid.price), top: max((bid: Bid) => bid.price) }))
+    .aggregate(
+      "stats",
+      combine({ number: count(), mean: mean((bid: Bid) => bid.price), top: max((bid: Bid) => bid.price) }),
+    )
     .map((result) => result.value.number + result.value.mean),
 ).toEqualTypeOf<OperatorStream<number>>();
 
@@ -208,7 +240,13 @@ keyed.window(tumbling());
 
 const late = sideTag<Bid>("late");
 const processed = keyed.process("track", {
-  state: { total: value({ default: 0 }), last: value<Bid>(), seen: list<number>(), per: map<number, string>(), top: reducing<number>(Math.max) },
+  state: {
+    total: value({ default: 0 }),
+    last: value<Bid>(),
+    seen: list<number>(),
+    per: map<number, string>(),
+    top: reducing<number>(Math.max),
+  },
   emits: emits<{ bidder: string; total: number }>(),
   onRecord(bid, context) {
     expectTypeOf(bid).toEqualTypeOf<Bid>();
@@ -251,9 +289,12 @@ bids.sideOutput(late);
 
 // --- union, routing, sinks -------------------------------------------------------------------------------------------
 
-expectTypeOf(bids.union(flights.map((record) => record.delay), maybe)).toEqualTypeOf<
-  Stream<Bid | number | string | undefined>
->();
+expectTypeOf(
+  bids.union(
+    flights.map((record) => record.delay),
+    maybe,
+  ),
+).toEqualTypeOf<Stream<Bid | number | string | undefined>>();
 expectTypeOf(bids.rebalance()).toEqualTypeOf<Stream<Bid>>();
 expectTypeOf(bids.broadcast()).toEqualTypeOf<Stream<Bid>>();
 expectTypeOf(bids.to("out", sinkOf<Bid>())).toEqualTypeOf<void>();

@@ -19,6 +19,8 @@ export const defaultRestartPolicy: RestartPolicy = {
   resetAfterMs: 60_000,
 };
 
+const MAX_CHANNEL_RESTARTS = 3;
+
 export type SupervisionVerdict =
   /** Attach again after `delayMs`. `restarts` is the new count in a row. */
   | { readonly kind: "restart"; readonly delayMs: number; readonly restarts: number }
@@ -48,7 +50,10 @@ export function decideSupervision(
   if (retry === "never" || !restartable) return { kind: "fail-job" };
   if (retry === "job") return { kind: "end-session" };
   const inARow = ranMs >= policy.resetAfterMs ? 0 : restarts;
-  if (inARow >= policy.maxRestarts) return { kind: "fail-job" };
+  // A zombie learns at its next attach that it is one; a channel that still does not fit will not repair itself.
+  const isChannel = code === "CHANNEL_GAP" || code === "CHANNEL_CONFLICT";
+  const maxRestarts = isChannel ? Math.min(MAX_CHANNEL_RESTARTS, policy.maxRestarts) : policy.maxRestarts;
+  if (inARow >= maxRestarts) return { kind: "fail-job" };
   const delayMs = Math.min(policy.initialBackoffMs * 2 ** inARow, policy.maxBackoffMs);
   return { kind: "restart", delayMs, restarts: inARow + 1 };
 }

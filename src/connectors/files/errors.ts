@@ -19,13 +19,6 @@ export class FileFormatError extends EngineError<"FILE_FORMAT"> {
   }
 }
 
-/** One record of a file cannot be read; the ones after it can. */
-export class RecordFormatError extends EngineError<"RECORD_FORMAT"> {
-  constructor(where: string, reason: string, cause?: unknown) {
-    super("RECORD_FORMAT", `${where}: ${reason}`, { details: { where, reason }, cause });
-  }
-}
-
 /** A sink's file no longer has what was committed to it. */
 export class FileSinkTornError extends EngineError<"FILE_SINK_TORN"> {
   constructor(path: string, committedBytes: number, foundBytes: number | undefined) {

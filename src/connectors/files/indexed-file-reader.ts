@@ -4,8 +4,7 @@
 // are skipped. At most one chunk of the file and the records in it are in memory.
 import type { Awaitable } from "../../core/ports/state-backend.ts";
 import type { Json, ReadFailure, SourceBatch, SplitReader } from "../contract.ts";
-import { type RecordSchema, validateRecords } from "../validate.ts";
-import { RecordFormatError } from "./errors.ts";
+import { RecordFormatError, type RecordSchema, validateRecords } from "../validate.ts";
 import { FileChunks } from "./file-chunks.ts";
 
 /** A record that the format could tell apart but not read. */

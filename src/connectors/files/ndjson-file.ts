@@ -2,8 +2,7 @@
 import { checkOptions, checkWholeNumber } from "../../core/options.ts";
 import type { Awaitable } from "../../core/ports/state-backend.ts";
 import type { Json, ReadFailure, Source, SourceBatch, SplitReader } from "../contract.ts";
-import { checkSchema, type RecordSchema, validateRecords } from "../validate.ts";
-import { RecordFormatError } from "./errors.ts";
+import { checkSchema, RecordFormatError, type RecordSchema, validateRecords } from "../validate.ts";
 import { FileChunks } from "./file-chunks.ts";
 import { createFileSource, type FilePaths, listPaths } from "./file-source.ts";
 import { withoutByteOrderMark } from "./json-file.ts";

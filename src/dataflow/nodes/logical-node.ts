@@ -24,9 +24,7 @@ export type LogicalNode = StreamNode | KeyByNode | SinkNode;
 export type NamedNode = SourceNode | StatelessNode | KeyedOperatorNode | SinkNode;
 
 export function isNamed(node: LogicalNode): node is NamedNode {
-  return (
-    node.type === "source" || node.type === "stateless" || node.type === "keyed" || node.type === "sink"
-  );
+  return node.type === "source" || node.type === "stateless" || node.type === "keyed" || node.type === "sink";
 }
 
 /** The nodes that `node` reads, in the order in which the user named them. */

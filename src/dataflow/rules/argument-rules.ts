@@ -18,11 +18,23 @@ function problemsOf(node: LogicalNode): readonly JobProblem[] {
     case "source":
       return hasMethods(node.source, ["splits", "open"])
         ? []
-        : [problem("INVALID_SOURCE", owner, `is given ${quote(node.source)}; give a source, for example collection([...])`)];
+        : [
+            problem(
+              "INVALID_SOURCE",
+              owner,
+              `is given ${quote(node.source)}; give a source, for example collection([...])`,
+            ),
+          ];
     case "sink":
       return hasMethods(node.sink, ["open"])
         ? []
-        : [problem("INVALID_SINK", owner, `is given ${quote(node.sink)}; give a sink, for example console()`)];
+        : [
+            problem(
+              "INVALID_SINK",
+              owner,
+              `is given ${quote(node.sink)}; give a sink, for example console()`,
+            ),
+          ];
     case "stateless":
       return listOf(
         judgeFunction(owner, "its function", node.fn, STATELESS_EXAMPLES[node.kind], node.kind === "flatMap"),
@@ -30,7 +42,13 @@ function problemsOf(node: LogicalNode): readonly JobProblem[] {
     case "sideOutput":
       return typeof node.tag === "string" && node.tag !== ""
         ? []
-        : [problem("INVALID_SIDE_TAG", owner, `is read with ${quote(node.tag)} for a tag; give one made by sideTag("name")`)];
+        : [
+            problem(
+              "INVALID_SIDE_TAG",
+              owner,
+              `is read with ${quote(node.tag)} for a tag; give one made by sideTag("name")`,
+            ),
+          ];
     case "keyBy":
       return keyByProblems(node, owner);
     case "keyed":
@@ -51,7 +69,11 @@ function keyByProblems(node: KeyByNode, owner: string): readonly JobProblem[] {
   const codec: unknown = node.options?.keyCodec;
   if (codec !== undefined && !hasMethods(codec, ["encode", "decode"])) {
     problems.push(
-      problem("INVALID_KEY_CODEC", owner, `has ${quote(codec)} for a keyCodec; give { encode: (key) => text, decode: (text) => key }`),
+      problem(
+        "INVALID_KEY_CODEC",
+        owner,
+        `has ${quote(codec)} for a keyCodec; give { encode: (key) => text, decode: (text) => key }`,
+      ),
     );
   }
   return problems;
@@ -65,7 +87,11 @@ function keyedProblems(node: KeyedOperatorNode, owner: string): readonly JobProb
         judgeFunction(owner, "its function", spec.reduce, "(accumulated, record) => accumulated + record"),
         spec.codec === undefined || hasMethods(spec.codec, ["encode", "decode"])
           ? undefined
-          : problem("INVALID_OPTION", owner, `has ${quote(spec.codec)} for a codec; give a Codec, or leave the option out`),
+          : problem(
+              "INVALID_OPTION",
+              owner,
+              `has ${quote(spec.codec)} for a codec; give a Codec, or leave the option out`,
+            ),
       );
     case "aggregate":
       return aggregateProblems(spec.aggregate, owner);
@@ -75,7 +101,11 @@ function keyedProblems(node: KeyedOperatorNode, owner: string): readonly JobProb
         ...listOf(
           isWindow(spec.assigner)
             ? undefined
-            : problem("INVALID_WINDOW", owner, `is given ${quote(spec.assigner)} for its windows; give tumbling("1m") or sliding("1m", "10s")`),
+            : problem(
+                "INVALID_WINDOW",
+                owner,
+                `is given ${quote(spec.assigner)} for its windows; give tumbling("1m") or sliding("1m", "10s")`,
+              ),
         ),
       ];
     case "process":
@@ -97,7 +127,9 @@ function aggregateProblems(aggregate: unknown, owner: string): readonly JobProbl
 
 function isWindow(assigner: unknown): boolean {
   const { kind, time, sizeMs } = (assigner ?? {}) as Record<string, unknown>;
-  return typeof kind === "string" && (time === "event" || time === "processing") && typeof sizeMs === "number";
+  return (
+    typeof kind === "string" && (time === "event" || time === "processing") && typeof sizeMs === "number"
+  );
 }
 
 const DEFINITION_PARTS: readonly string[] = ["state", "emits", "onRecord", "onTimer"];
@@ -105,14 +137,22 @@ const DEFINITION_PARTS: readonly string[] = ["state", "emits", "onRecord", "onTi
 function definitionProblems(definition: unknown, owner: string): readonly JobProblem[] {
   if (typeof definition !== "object" || definition === null) {
     return [
-      problem("INVALID_DEFINITION", owner, `is given ${quote(definition)}; give { onRecord(record, context) { ... } }`),
+      problem(
+        "INVALID_DEFINITION",
+        owner,
+        `is given ${quote(definition)}; give { onRecord(record, context) { ... } }`,
+      ),
     ];
   }
   const { state, onRecord, onTimer } = definition as Record<string, unknown>;
   const unknownParts = Object.keys(definition).filter((part) => !DEFINITION_PARTS.includes(part));
   return [
     ...unknownParts.map((part) =>
-      problem("INVALID_DEFINITION", owner, `has no use for "${part}" in its definition; the parts are ${DEFINITION_PARTS.join(", ")}`),
+      problem(
+        "INVALID_DEFINITION",
+        owner,
+        `has no use for "${part}" in its definition; the parts are ${DEFINITION_PARTS.join(", ")}`,
+      ),
     ),
     ...listOf(
       judgeFunction(owner, "onRecord", onRecord, "onRecord(record, context) { context.emit(record) }"),
@@ -129,17 +169,27 @@ const STATE_KINDS: readonly unknown[] = ["value", "list", "map", "reducing"];
 function stateProblems(state: unknown, owner: string): readonly JobProblem[] {
   if (state === undefined) return [];
   if (typeof state !== "object" || state === null || Array.isArray(state))
-    return [problem("INVALID_STATE", owner, `has ${quote(state)} for its state; give { name: value(), ... }`)];
+    return [
+      problem("INVALID_STATE", owner, `has ${quote(state)} for its state; give { name: value(), ... }`),
+    ];
   const problems: JobProblem[] = [];
   for (const [name, descriptor] of Object.entries(state)) {
     if (!NAME_PATTERN.test(name)) {
       problems.push(
-        problem("INVALID_STATE", owner, `has a state named ${quote(name)}; use 1 to 100 letters, digits, _ and -, starting with a letter or a digit`),
+        problem(
+          "INVALID_STATE",
+          owner,
+          `has a state named ${quote(name)}; use 1 to 100 letters, digits, _ and -, starting with a letter or a digit`,
+        ),
       );
     }
     if (STATE_KINDS.includes((descriptor as { kind?: unknown } | undefined)?.kind)) continue;
     problems.push(
-      problem("INVALID_STATE", owner, `declares state "${name}" as ${quote(descriptor)}; give value(), list(), map() or reducing(...)`),
+      problem(
+        "INVALID_STATE",
+        owner,
+        `declares state "${name}" as ${quote(descriptor)}; give value(), list(), map() or reducing(...)`,
+      ),
     );
   }
   return problems;

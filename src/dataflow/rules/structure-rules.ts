@@ -55,7 +55,8 @@ export function findDanglingStreams(graph: LogicalGraph): readonly JobProblem[] 
       {
         code: "EMPTY_JOB",
         subject: graph.job,
-        message: 'the job has no source; add one with job.source("name", ...) and end its stream in a sink with .to(...)',
+        message:
+          'the job has no source; add one with job.source("name", ...) and end its stream in a sink with .to(...)',
       },
     ];
   }

@@ -1,8 +1,8 @@
 // Time: an event-time window closes when the watermark passes it, and only sources with timestamps make watermarks.
 import type { JobProblem } from "../job-problem.ts";
 import { ancestorsOf, type LogicalGraph } from "../logical-graph.ts";
-import { quote } from "../nodes/logical-node.ts";
 import type { LogicalNode } from "../nodes/logical-node.ts";
+import { quote } from "../nodes/logical-node.ts";
 import type { SourceNode } from "../nodes/source-node.ts";
 
 /** Whether the records of a source have event time. */
@@ -12,13 +12,16 @@ export function hasTimestamps(node: SourceNode): boolean {
 
 /** The sources above `node` without event time: each of them holds the watermark back for ever. */
 export function sourcesWithoutTimestamps(node: LogicalNode): readonly SourceNode[] {
-  return ancestorsOf(node).filter((above) => above.type === "source" && !hasTimestamps(above)) as SourceNode[];
+  return ancestorsOf(node).filter(
+    (above) => above.type === "source" && !hasTimestamps(above),
+  ) as SourceNode[];
 }
 
 export function findWindowsWithoutTimestamps(graph: LogicalGraph): readonly JobProblem[] {
   const problems: JobProblem[] = [];
   for (const node of graph.nodes) {
-    if (node.type !== "keyed" || node.spec.kind !== "window" || node.spec.assigner?.time !== "event") continue;
+    if (node.type !== "keyed" || node.spec.kind !== "window" || node.spec.assigner?.time !== "event")
+      continue;
     for (const source of sourcesWithoutTimestamps(node)) {
       problems.push({
         code: "WINDOW_WITHOUT_TIMESTAMPS",

@@ -46,7 +46,7 @@ const body = `
   that stopped half-way, also when the half was loaded from a torn append-only file and later commits followed it.
 ]]
 local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
-if false then return {'HISTORY', replid or ''} end
+if replid ~= ARGV[2] then return {'HISTORY', replid or ''} end
 local meta = KEYS[1]
 local stored = redis.call('HMGET', meta, 'fence', 'seq')
 if not stored[2] then return {'MISSING'} end

@@ -281,7 +281,9 @@ describe("ndjsonSink", () => {
     const path = directory.file("out.ndjson");
     const sink = ndjsonSink<number>(path);
     const log = new CommitLog();
-    await (await SimulatedAttempt.attach(log, sink, 1)).epoch(1, 2, 3);
+    const first = await SimulatedAttempt.attach(log, sink, 1);
+    await first.epoch(1, 2, 3);
+    await first.writer.close(false);
     await truncate(path, 3);
     await expect(open(sink, 2, log.token)).rejects.toThrow(FileSinkTornError);
     await expect(open(sink, 2, log.token)).rejects.toThrow(/6 bytes were committed but it has 3/);

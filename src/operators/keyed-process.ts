@@ -1,0 +1,214 @@
+// process — the user's own code per record and per timer, with state and timers under the record's key.
+// Step 4 of the walk (ARCHITECTURE.md).
+import type { Batch } from "../core/batch.ts";
+import { EngineError } from "../core/errors.ts";
+import type { StateDescriptors } from "../state/descriptors.ts";
+import type { StateHandles } from "../state/keyed-state.ts";
+import type { Timer } from "../time/timer-queue.ts";
+import { eventTimeOf, KeyedOperatorBase } from "./keyed-operator.ts";
+import type { KeyedOperator, KeyedOperatorContext } from "./operator.ts";
+import type { SideTag } from "./side-tag.ts";
+
+declare const outputType: unique symbol;
+
+/** Tells the compiler what a process operator emits; made by {@link emits}. */
+export interface Emits<O> {
+  /** Only for the compiler; never set. */
+  readonly [outputType]?: (value: O) => O;
+}
+
+/** Declares the type of emitted records: `{ emits: emits<Alert>(), onRecord(...) {...} }`. */
+export function emits<O>(): Emits<O> {
+  return Object.freeze({});
+}
+
+/** Timers under the current key. Setting one that is set already changes nothing. */
+export interface ProcessTimers {
+  /**
+   * Calls `onTimer` when the watermark has reached `time`. MAX_WATERMARK is the end of a bounded input. A timer that
+   * always sets another one keeps a bounded job from ending.
+   *
+   * @param time epoch ms
+   * @throws {InvalidTimerTimeError}
+   */
+  event(time: number): void;
+  deleteEvent(time: number): void;
+  /**
+   * Calls `onTimer` when the clock has reached `time`, at the earliest. Those still pending when the input ends are
+   * never called.
+   *
+   * @param time epoch ms
+   * @throws {InvalidTimerTimeError}
+   */
+  processing(time: number): void;
+  deleteProcessing(time: number): void;
+}
+
+/** What user code sees: one object per operator instance, valid only until the function returns. */
+export interface ProcessContext<K, O, S> {
+  readonly key: K;
+  /** Event time of the record, or of the timer, in epoch ms; undefined when there is none. */
+  readonly timestamp: number | undefined;
+  /** Later records are strictly newer, in epoch ms. In `onTimer` the one that made the timer fire. */
+  readonly watermark: number;
+  /** Wall clock in epoch ms, the same for all records of a batch. */
+  readonly nowMs: number;
+  /** The declared states, under the current key. */
+  readonly state: StateHandles<S>;
+  readonly timers: ProcessTimers;
+  /**
+   * Sends a record on. Do not change it afterwards, nor the records received: they are shared.
+   *
+   * @param timestamp event time in epoch ms; default {@link timestamp}
+   */
+  emit(value: O, timestamp?: number): void;
+  /** Sends a value to a side output, with {@link timestamp}. */
+  side<T>(tag: SideTag<T>, value: T): void;
+}
+
+/** A timer that fires. */
+export interface FiredTimer {
+  readonly kind: "event" | "processing";
+  /** For what it was set, in epoch ms. */
+  readonly time: number;
+}
+
+export interface ProcessDefinition<K, T, O, S extends StateDescriptors = StateDescriptors> {
+  /** State by name; the names are its identity in snapshots. */
+  readonly state?: S;
+  readonly emits?: Emits<O>;
+  onRecord(record: T, context: ProcessContext<K, O, S>): void;
+  onTimer?(timer: FiredTimer, context: ProcessContext<K, O, S>): void;
+}
+
+/** An emitted record was given a timestamp that is not a time. */
+export class InvalidEmitTimestampError extends EngineError<"INVALID_EMIT_TIMESTAMP"> {
+  constructor(operator: string, timestamp: unknown) {
+    super(
+      "INVALID_EMIT_TIMESTAMP",
+      `operator "${operator}": emit was called with timestamp ${String(timestamp)} (${typeof timestamp}); ` +
+        "give a finite number of milliseconds since 1970-01-01 UTC, or leave it out",
+      { details: { operator, timestamp: String(timestamp) } },
+    );
+  }
+}
+
+/**
+ * Runs `definition` for every record and timer of a key.
+ *
+ * A record or timer whose function throws is handled by the operator's `onError` policy: unless that is `fail`, all it
+ * wrote, set and emitted is taken back.
+ */
+export function keyedProcessOperator<K, T, O, S extends StateDescriptors>(
+  definition: ProcessDefinition<K, T, O, S>,
+): (context: KeyedOperatorContext) => KeyedOperator {
+  return (context) => new ProcessOperator(context, definition);
+}
+
+class ProcessOperator<K, T, O, S extends StateDescriptors> extends KeyedOperatorBase {
+  readonly #definition: ProcessDefinition<K, T, O, S>;
+  readonly #current: CurrentContext<K, O, S>;
+
+  constructor(context: KeyedOperatorContext, definition: ProcessDefinition<K, T, O, S>) {
+    super(context);
+    this.#definition = definition;
+    const handles = this.state.addAll((definition.state ?? {}) as S);
+    this.#current = new CurrentContext<K, O, S>(handles, {
+      event: (time) => this.eventTimers.register(undefined, this.#key(), time),
+      deleteEvent: (time) => this.eventTimers.delete(undefined, this.#key(), time),
+      processing: (time) => this.processingTimers.register(undefined, this.#key(), time),
+      deleteProcessing: (time) => this.processingTimers.delete(undefined, this.#key(), time),
+      emit: (value, timestamp) => {
+        this.checkInside("emit");
+        this.output.emit(value, timestamp);
+      },
+      side: (tag, value, timestamp) => {
+        this.checkInside("side");
+        this.side(tag)?.emit(value, timestamp);
+      },
+      refuseTimestamp: (timestamp) => {
+        throw new InvalidEmitTimestampError(context.operator, timestamp);
+      },
+    });
+  }
+
+  #key(): unknown {
+    this.checkInside("timers");
+    return this.state.key;
+  }
+
+  protected override onEnter(): void {
+    this.#current.nowMs = this.nowMs;
+    this.#current.watermark = this.watermark;
+  }
+
+  /** Hot. */
+  protected run(batch: Batch, from: number): void {
+    const { values, timestamps } = batch;
+    const keys = batch.keys as unknown[];
+    const definition = this.#definition;
+    const current = this.#current;
+    for (let i = from; i < values.length; i++) {
+      const key = keys[i];
+      this.beginRecord(i, key);
+      current.key = key as K;
+      current.timestamp = timestamps === undefined ? undefined : timestamps[i];
+      const result = definition.onRecord(values[i] as T, current) as unknown;
+      if (result !== undefined) this.refusePromise(result, "process");
+    }
+  }
+
+  protected fire(timer: Timer): void {
+    const current = this.#current;
+    current.key = timer.key as K;
+    current.timestamp = eventTimeOf(timer);
+    const fired: FiredTimer = { kind: timer.kind as FiredTimer["kind"], time: timer.time };
+    const result = this.#definition.onTimer?.(fired, current) as unknown;
+    if (result !== undefined) this.refusePromise(result, "process");
+  }
+}
+
+/** What the context passes on to its operator. */
+interface ContextPort {
+  event(time: number): boolean;
+  deleteEvent(time: number): boolean;
+  processing(time: number): boolean;
+  deleteProcessing(time: number): boolean;
+  emit(value: unknown, timestamp: number | undefined): void;
+  side(tag: string, value: unknown, timestamp: number | undefined): void;
+  refuseTimestamp(timestamp: unknown): never;
+}
+
+class CurrentContext<K, O, S> implements ProcessContext<K, O, S> {
+  key: K = undefined as K;
+  timestamp: number | undefined = undefined;
+  watermark = 0;
+  nowMs = 0;
+  readonly state: StateHandles<S>;
+  readonly timers: ProcessTimers;
+  readonly #port: ContextPort;
+
+  constructor(state: StateHandles<S>, port: ContextPort) {
+    this.state = state;
+    this.#port = port;
+    this.timers = Object.freeze<ProcessTimers>({
+      event: (time) => void port.event(time),
+      deleteEvent: (time) => void port.deleteEvent(time),
+      processing: (time) => void port.processing(time),
+      deleteProcessing: (time) => void port.deleteProcessing(time),
+    });
+  }
+
+  emit(value: O, timestamp?: number): void {
+    if (timestamp === undefined) {
+      this.#port.emit(value, this.timestamp);
+    } else {
+      if (!Number.isFinite(timestamp)) this.#port.refuseTimestamp(timestamp);
+      this.#port.emit(value, timestamp);
+    }
+  }
+
+  side<T>(tag: SideTag<T>, value: T): void {
+    this.#port.side(tag.tag, value, this.timestamp);
+  }
+}

@@ -1,0 +1,126 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Assignment, WorkerBeat } from "../../src/core/ports/coordination.ts";
+import { FailureDetector } from "../../src/runtime/failure-detector.ts";
+import { decidePlacement, type PlacementFacts } from "../../src/runtime/placement.ts";
+
+const facts = fc
+  .record({
+    stages: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 }),
+    eligible: fc.uniqueArray(fc.constantFrom("w1", "w2", "w3", "w4", "w5"), { maxLength: 5 }),
+    owners: fc.array(fc.constantFrom("w1", "w2", "w3", "w4", "w5", "gone", ""), { minLength: 36, maxLength: 36 }),
+    ended: fc.array(fc.boolean(), { minLength: 36, maxLength: 36 }),
+  })
+  .map(({ stages, eligible, owners, ended }): PlacementFacts => {
+    const partitions = stages.flatMap((count, stage) =>
+      Array.from({ length: count }, (_, index) => `stage${stage}.${index}`),
+    );
+    return {
+      partitions,
+      eligible,
+      ended: new Set(partitions.filter((_, i) => ended[i])),
+      assignments: new Map(
+        partitions.flatMap((partition, i): [string, Assignment][] =>
+          owners[i] === "" ? [] : [[partition, { worker: owners[i]!, version: i }]],
+        ),
+      ),
+    };
+  });
+
+function apply({ assignments }: PlacementFacts, changes: Map<string, Assignment>): Map<string, Assignment> {
+  return new Map([...assignments, ...changes]);
+}
+
+describe("decidePlacement", () => {
+  test("A5 every live partition gets an eligible owner, A6 loads differ by at most one", () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const after = apply(given, decidePlacement(given));
+        const live = given.partitions.filter((partition) => !given.ended.has(partition));
+        if (given.eligible.length === 0) return;
+        const loads = given.eligible.map(
+          (worker) => live.filter((partition) => after.get(partition)?.worker === worker).length,
+        );
+        expect(loads.reduce((a, b) => a + b, 0)).toBe(live.length);
+        expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  test("A2 A7 versions grow with a new owner; a partition moves only from the gone or the overloaded", () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const live = given.partitions.filter((partition) => !given.ended.has(partition));
+        const most = Math.ceil(live.length / Math.max(1, given.eligible.length));
+        const held = (worker: string): number =>
+          live.filter((partition) => given.assignments.get(partition)?.worker === worker).length;
+        for (const [partition, next] of decidePlacement(given)) {
+          const before = given.assignments.get(partition);
+          expect(next.version).toBe((before?.version ?? 0) + 1);
+          expect(next.worker).not.toBe(before?.worker);
+          if (before !== undefined && given.eligible.includes(before.worker))
+            expect(held(before.worker)).toBeGreaterThanOrEqual(most);
+        }
+      }),
+    );
+  });
+
+  test("A7 a balanced placement is left as it is", () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const after = apply(given, decidePlacement(given));
+        expect(decidePlacement({ ...given, assignments: after }).size).toBe(0);
+      }),
+    );
+  });
+
+  test("a new worker gets partitions of every stage, not all of one", () => {
+    const partitions = ["a.0", "a.1", "a.2", "a.3", "b.0", "b.1", "b.2", "b.3"];
+    const assignments = new Map(partitions.map((partition) => [partition, { worker: "w1", version: 1 }]));
+    const moved = [...decidePlacement({ partitions, ended: new Set(), assignments, eligible: ["w1", "w2"] }).keys()];
+    expect(moved.filter((partition) => partition.startsWith("a")).length).toBe(2);
+    expect(moved.length).toBe(4);
+  });
+});
+
+describe("FailureDetector", () => {
+  const worker = (id: string, beat: number, progress = beat): WorkerBeat => ({
+    id,
+    host: "h",
+    pid: 1,
+    beat,
+    progress,
+    leaving: false,
+    report: undefined,
+  });
+  const settings = { deadAfterMs: 1_000, hungAfterMs: 5_000 };
+
+  test("A4 a worker whose counters move is alive; one whose beat stands still is dead after the time-out", () => {
+    const detector = new FailureDetector(settings);
+    for (let ms = 0; ms < 1_000; ms += 200)
+      expect(detector.observe([worker("a", ms), worker("b", 7, ms)], ms)).toEqual([]);
+    expect(detector.observe([worker("a", 1_000), worker("b", 7, 1_000)], 1_000)).toEqual(["b"]);
+  });
+
+  test("a main loop that hangs under a living heartbeat thread is found", () => {
+    const detector = new FailureDetector(settings);
+    let dead: string[] = [];
+    for (let ms = 0; ms <= 5_000; ms += 200) dead = detector.observe([worker("a", ms, 3)], ms);
+    expect(dead).toEqual(["a"]);
+  });
+
+  test("a counter that went back counts as movement: the server may have lost its last seconds", () => {
+    const detector = new FailureDetector(settings);
+    let beat = 100;
+    for (let ms = 0; ms <= 3_000; ms += 200) expect(detector.observe([worker("a", beat--)], ms)).toEqual([]);
+  });
+
+  test("an observer that paused itself accuses nobody", () => {
+    const detector = new FailureDetector(settings);
+    detector.observe([worker("a", 1)], 0);
+    expect(detector.observe([worker("a", 1)], 60_000)).toEqual([]);
+    expect(detector.observe([worker("a", 1)], 60_400)).toEqual([]);
+    expect(detector.observe([worker("a", 1)], 60_800)).toEqual([]);
+    expect(detector.observe([worker("a", 1)], 61_000)).toEqual(["a"]);
+  });
+});
