@@ -81,6 +81,18 @@ export { comparePlans } from "./plan/compare.ts";
 export { describePlan, type PlanDescription } from "./plan/description.ts";
 export type { EdgePlan, JobPlan, OperatorPlan, Partitioning, SourcePlan, StagePlan } from "./plan/plan.ts";
 export {
+  JobFailedError,
+  JobGraphChangedError,
+  JobOverError,
+  NeedsOneProcessError,
+  NeedsRedisError,
+} from "./runtime/errors.ts";
+export type { JobRun } from "./runtime/job-run.ts";
+export type { RunEvent, StageReport, WorkerReport } from "./runtime/reports.ts";
+export type { RunOptions } from "./runtime/run-options.ts";
+export { type ConnectOptions, connect, type JobStatusReport, type Weir } from "./runtime/weir.ts";
+export type { WorkerOutcome } from "./runtime/worker.ts";
+export {
   type ListDescriptor,
   list,
   type MapDescriptor,

@@ -11,11 +11,11 @@
 // Readers of the same cut with the same number of partitions share one stage and its edges.
 //
 // Laws (docs/laws.md)
-//   G1  Every source, operator and sink is in exactly one stage, behind the operator that it reads.
-//   G2  Keyed operators read the head of their stage, and every edge into that stage is a key edge.
-//   G3  A forward edge joins stages with the same number of partitions.
-//   G4  Stages are in topological order, and every edge leads to a later stage.
-//   G5  The same job and options give the same plan, with the same hash, in every process.
+//   L1  Every source, operator and sink is in exactly one stage, behind the operator that it reads.
+//   L2  Keyed operators read the head of their stage, and every edge into that stage is a key edge.
+//   L3  A forward edge joins stages with the same number of partitions.
+//   L4  Stages are in topological order, and every edge leads to a later stage.
+//   L5  The same job and options give the same plan, with the same hash, in every process.
 import { createHash } from "node:crypto";
 import { NAME_PATTERN } from "../core/ids.ts";
 import { describePlan, hashDescription } from "../plan/description.ts";

@@ -71,7 +71,11 @@ export function nexmarkSource(
   };
   // A generator of its own per reader: it keeps the random state of the event that it is making.
   const open = <T>(fill: Fill<T>, split: SourceSplit, position: Json | undefined): SplitReader<T> =>
-    new NexmarkReader({ ...parts, generator: createNexmarkGenerator(generatorOptions), fill }, split, position);
+    new NexmarkReader(
+      { ...parts, generator: createNexmarkGenerator(generatorOptions), fill },
+      split,
+      position,
+    );
   return only === "bid"
     ? { ...source, open: (split, position) => open<Bid>(fillBids, split, position) }
     : { ...source, open: (split, position) => open<NexmarkEvent>(fillEvents, split, position) };
@@ -127,8 +131,7 @@ class NexmarkReader<T> implements SplitReader<T> {
     const resumed = position as ReaderPosition | undefined;
     this.#parts = parts;
     this.#gap = (Number(split["of"]) - 1) * runLength;
-    this.#next =
-      (typeof resumed === "object" ? resumed.next : resumed) ?? Number(split["run"]) * runLength;
+    this.#next = (typeof resumed === "object" ? resumed.next : resumed) ?? Number(split["run"]) * runLength;
     this.#runEnd = this.#next - (this.#next % runLength) + runLength;
     this.#startMs = typeof resumed === "object" ? resumed.startMs : clock.nowMs();
   }

@@ -32,8 +32,17 @@ export interface HeartbeatTask {
 /** What the thread says. */
 export type HeartbeatNews = "gone" | "closed";
 
-/** The thread runs from the sources (`.ts`) and from the built package (`.js`) alike. */
-const EXTENSION = import.meta.url.slice(import.meta.url.lastIndexOf("."));
+/** Runs from the built package (`.js`) and from the sources (`.ts`) alike; only the first is what users have. */
+function startThread(task: HeartbeatTask): Worker {
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
+  const entry = new URL(`./heartbeat-worker${extension}`, import.meta.url);
+  const options = { workerData: task, name: "weir-heartbeat" };
+  if (extension !== ".ts") return new Worker(entry, options);
+  // A thread does not inherit what lets the main thread read TypeScript, so it registers that for itself.
+  const loader = import.meta.resolve("tsx/esm/api");
+  const boot = `import(${JSON.stringify(loader)}).then((tsx) => { tsx.register(); return import(${JSON.stringify(entry.href)}); })`;
+  return new Worker(boot, { ...options, eval: true });
+}
 
 export class HeartbeatThread {
   readonly #thread: Worker;
@@ -47,10 +56,7 @@ export class HeartbeatThread {
     const shared = new SharedArrayBuffer(8);
     this.#progress = new BigInt64Array(shared);
     const task: HeartbeatTask = { url, key: new JobKeys(job).worker(worker), intervalMs, progress: shared };
-    this.#thread = new Worker(new URL(`./heartbeat-worker${EXTENSION}`, import.meta.url), {
-      workerData: task,
-      name: "weir-heartbeat",
-    });
+    this.#thread = startThread(task);
     this.#thread.unref();
     this.#thread.on("message", (news: HeartbeatNews) => {
       if (news === "gone") options.onGone?.();

@@ -94,7 +94,6 @@ export class PartitionHost {
       hosted.cancelRestart?.();
       hosted.actor?.abandon();
     }
-    this.#hosted.clear();
   }
 
   metrics(): PartitionMetrics[] {

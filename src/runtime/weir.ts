@@ -10,7 +10,7 @@ import { EmbeddedStore } from "../core/embedded-store.ts";
 import { InvariantError } from "../core/errors.ts";
 import { checkOptions } from "../core/options.ts";
 import { JobNotFoundError } from "../core/partition-errors.ts";
-import type { Coordination, JobRecord } from "../core/ports/coordination.ts";
+import type { Coordination, JobRecord, Observation } from "../core/ports/coordination.ts";
 import { noTelemetry } from "../core/ports/telemetry.ts";
 import type { Job } from "../dataflow/job.ts";
 import { comparePlans } from "../plan/compare.ts";
@@ -161,25 +161,7 @@ export class Weir {
 
   /** @returns undefined when no such job exists. Redis only: an embedded job is asked through its {@link JobRun}. */
   async status(job: string): Promise<JobStatusReport | undefined> {
-    return this.#withCoordination(job, async (coordination) => {
-      const seen = await coordination.observe();
-      if (seen.job === undefined) return undefined;
-      const owners = [...seen.assignments.values()].map((assignment) => assignment.worker);
-      return {
-        job: seen.job,
-        leader: seen.leader?.worker,
-        workers: seen.workers.map(({ id, host, pid, leaving, report }) => ({
-          id,
-          host,
-          pid,
-          leaving,
-          partitions: owners.filter((owner) => owner === id).length,
-          report: report === undefined ? undefined : (JSON.parse(report) as WorkerReport),
-        })),
-        partitions: seen.assignments.size,
-        endedPartitions: seen.ended.size,
-      };
-    });
+    return this.#withCoordination(job, async (coordination) => describeStatus(await coordination.observe()));
   }
 
   /**
@@ -214,6 +196,26 @@ export class Weir {
       await coordination.close();
     }
   }
+}
+
+/** What an observation says about the job; undefined when there is none. */
+export function describeStatus(seen: Observation): JobStatusReport | undefined {
+  if (seen.job === undefined) return undefined;
+  const owners = [...seen.assignments.values()].map((assignment) => assignment.worker);
+  return {
+    job: seen.job,
+    leader: seen.leader?.worker,
+    workers: seen.workers.map(({ id, host, pid, leaving, report }) => ({
+      id,
+      host,
+      pid,
+      leaving,
+      partitions: owners.filter((owner) => owner === id).length,
+      report: report === undefined ? undefined : (JSON.parse(report) as WorkerReport),
+    })),
+    partitions: seen.assignments.size,
+    endedPartitions: seen.ended.size,
+  };
 }
 
 /** Creates the job or agrees with the one that is stored. */

@@ -20,7 +20,7 @@ export async function readSplit<T>(
   split: SourceSplit,
   position?: Json,
   maxRecords = 100,
-  total = Number.POSITIVE_INFINITY,
+  total: number = Number.POSITIVE_INFINITY,
 ): Promise<SourceBatch<T>[]> {
   const reader = await source.open(split, position, context);
   const batches: SourceBatch<T>[] = [];
@@ -57,7 +57,7 @@ async function readWithInterruptions<T>(
   split: SourceSplit,
   sizes: readonly number[],
   stops: readonly boolean[],
-  total = Number.POSITIVE_INFINITY,
+  total: number = Number.POSITIVE_INFINITY,
 ): Promise<T[]> {
   const records: T[] = [];
   let position: Json | undefined;

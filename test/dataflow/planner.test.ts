@@ -405,7 +405,7 @@ describe("laws of a plan", () => {
     for (const [index, stream] of streams.entries()) stream.to(`end${index}`, testSink());
   }
 
-  test("G1-G4 hold for any graph", () => {
+  test("L1-L4 hold for any graph", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), fc.integer({ min: 1, max: 8 }), (steps, parallelism) => {
         const job = defineJob("random", (builder) => build(builder, steps));
@@ -416,7 +416,7 @@ describe("laws of a plan", () => {
         expect(stageAt.size).toBe(plan.stages.length);
         expect(edges.size).toBe(plan.edges.length);
 
-        // G1: each named node once, behind what it reads; every stage has a head.
+        // L1: each named node once, behind what it reads; every stage has a head.
         const placed = plan.stages.flatMap((stage) => [
           ...(stage.source === undefined ? [] : [stage.id]),
           ...stage.operators.map((operator) => operator.name),
@@ -430,7 +430,7 @@ describe("laws of a plan", () => {
             if (operator.input.kind === "operator") expect(before).toContain(operator.input.operator);
             before.add(operator.name);
           }
-          // G2
+          // L2
           for (const operator of stage.operators as readonly OperatorPlan[]) {
             if (operator.type !== "keyed") continue;
             expect(operator.input).toEqual({ kind: "head" });
@@ -440,17 +440,17 @@ describe("laws of a plan", () => {
           for (const id of stage.outputs) expect(edges.get(id)?.from).toBe(stage.id);
         }
         for (const edge of plan.edges) {
-          // G3
+          // L3
           if (edge.partitioning.kind === "forward")
             expect(partitions.get(edge.from)).toBe(partitions.get(edge.to));
-          // G4
+          // L4
           expect(stageAt.get(edge.from)).toBeLessThan(stageAt.get(edge.to) as number);
         }
       }),
     );
   });
 
-  test("G5 the same job gives the same plan and hash, every time", () => {
+  test("L5 the same job gives the same plan and hash, every time", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
         const plan = (): JobPlan =>

@@ -10,7 +10,7 @@ const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** What the fragments of the page take for granted: its imports and its streams. */
 const PREAMBLE = `
-import { collection, count, emits, mean, sideTag, sliding, sum, tumbling, value, type Stream } from "weir";
+import { collection, count, emits, LATE_TAG, mean, sideTag, sliding, sum, tumbling, value, type Stream } from "weir";
 import { console } from "weir/connectors/console";
 interface Bid { readonly auction: number; readonly bidder: string; readonly price: number; readonly kind: string }
 interface Sale extends Bid { readonly kind: "sale" }

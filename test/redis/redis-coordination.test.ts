@@ -153,14 +153,16 @@ describe("HeartbeatThread", () => {
   }
 
   test("beats, and carries the progress of the main loop", async () => {
-    const { thread, look, beats } = await beating(testRedisUrl(), uniqueTag("beat"));
+    const { coordination, thread, look, beats } = await beating(testRedisUrl(), uniqueTag("beat"));
     thread.progress();
     thread.progress();
     await waitFor(beats(5), { deadlineMs: 5000, describe: "five beats" });
     expect((await look())?.progress).toBe(2);
     await thread.stop();
     const stopped = (await look())!.beat;
-    await waitFor(async () => (await look())!.beat === stopped, { deadlineMs: 100, describe: "silence" });
+    await coordination.waitForChange(1);
+    await coordination.waitForChange(100);
+    expect((await look())!.beat).toBe(stopped);
   });
 
   test("beats on while the main loop is busy, whose progress stands still", async () => {

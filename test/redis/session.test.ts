@@ -1,5 +1,5 @@
 // The session and its link: what is refused at the start, and that any doubt ends everything at once, exactly once.
-import { createServer, type Server } from "node:net";
+import { connect, createServer, type Server } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { msgpackCodec as codec } from "../../src/core/codec.ts";
 import { RedisConnection } from "../../src/redis/connection.ts";
@@ -119,6 +119,22 @@ describe("wrong servers", () => {
     const handle = await backend.attach(request("p.0"));
     expect(await handle.commit(epoch(1))).toMatchObject({ kind: "OK" });
     expect(await session.interruptWait()).toBe(false);
+  });
+});
+
+test("H27 links that end at servers of different histories make no session", async () => {
+  const servers = [await startServer(), await startServer()];
+  let links = 0;
+  const splitter = createServer((near) => {
+    const far = connect(servers[links++ % 2]!.port, "127.0.0.1");
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) socket.on("error", () => undefined);
+  });
+  await new Promise<void>((resolve) => splitter.listen(0, "127.0.0.1", resolve));
+  cleanUps.push(async () => splitter.close());
+  const { port } = splitter.address() as { port: number };
+  await expect(RedisSession.open({ url: `redis://127.0.0.1:${port}` })).rejects.toMatchObject({
+    code: "HISTORY_CHANGED",
   });
 });
 

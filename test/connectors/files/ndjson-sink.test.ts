@@ -221,6 +221,7 @@ describe("ndjsonSink", () => {
     await owner.writer.close(true);
     await zombie.acknowledge();
     expect(zombie.failed).toBe(true);
+    await zombie.writer.close(false);
     expect(await linesOf(path)).toEqual([1, 2]);
   });
 

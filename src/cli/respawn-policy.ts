@@ -1,0 +1,38 @@
+// Whether a worker process that ended without a word is replaced. Pure.
+
+export interface RespawnPolicy {
+  /** Pause before the first replacement; doubled for each crash in a row. */
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
+  /** More crashes in a row than this are not answered any more. */
+  readonly maxCrashes: number;
+  /** A process that ran for so long was no part of a row. */
+  readonly healthyMs: number;
+}
+
+/** The first replacement comes at once, since the crash may be a kill; about 20 s of crashes in a row end the run. */
+export const defaultRespawnPolicy: RespawnPolicy = {
+  baseDelayMs: 100,
+  maxDelayMs: 5_000,
+  maxCrashes: 8,
+  healthyMs: 10_000,
+};
+
+export type RespawnVerdict =
+  | { readonly kind: "respawn"; readonly delayMs: number; readonly crashes: number }
+  | { readonly kind: "give-up"; readonly crashes: number };
+
+/**
+ * @param crashes in a row, before this one
+ * @param ranMs how long the process lived
+ */
+export function decideRespawn(
+  crashes: number,
+  ranMs: number,
+  policy: RespawnPolicy = defaultRespawnPolicy,
+): RespawnVerdict {
+  const inRow = ranMs >= policy.healthyMs ? 1 : crashes + 1;
+  if (inRow > policy.maxCrashes) return { kind: "give-up", crashes: inRow };
+  const delayMs = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (inRow - 1));
+  return { kind: "respawn", delayMs, crashes: inRow };
+}

@@ -1,0 +1,60 @@
+// What a worker process tells the `weir run` that started it, over the channel of child_process. Plain JSON.
+import type { RunEvent, WorkerReport } from "../runtime/reports.ts";
+import type { ErrorReport } from "./error-report.ts";
+
+export type WorkerMessage =
+  | { readonly kind: "event"; readonly event: EventNotice }
+  /** This worker's part is over. `drained`: by a signal, the job goes on elsewhere or later. */
+  | { readonly kind: "outcome"; readonly status: string; readonly report: WorkerReport }
+  | { readonly kind: "error"; readonly error: ErrorReport; readonly report: WorkerReport | undefined };
+
+/** A RunEvent without its Error object. */
+export interface EventNotice {
+  readonly kind: RunEvent["kind"];
+  readonly partition?: string;
+  readonly message?: string;
+  readonly delayMs?: number;
+}
+
+export function noticeOf(event: RunEvent): EventNotice {
+  switch (event.kind) {
+    case "partition-running":
+    case "partition-ended":
+      return { kind: event.kind, partition: event.partition };
+    case "partition-restart":
+      return {
+        ...{ kind: event.kind, partition: event.partition },
+        ...{ message: event.error.message, delayMs: event.delayMs },
+      };
+    case "job-failing":
+      return {
+        kind: event.kind,
+        message: event.error.message,
+        ...(event.partition === undefined ? {} : { partition: event.partition }),
+      };
+    default:
+      return { kind: event.kind, message: event.error.message };
+  }
+}
+
+/** Whether people want to know without having asked. */
+export function isNoteworthy(notice: EventNotice): boolean {
+  return notice.kind === "partition-restart" || notice.kind === "session-lost" || notice.kind === "control-plane-lost";
+}
+
+export function noticeText(notice: EventNotice): string {
+  switch (notice.kind) {
+    case "partition-running":
+      return `partition ${notice.partition} runs`;
+    case "partition-ended":
+      return `partition ${notice.partition} has ended`;
+    case "partition-restart":
+      return `partition ${notice.partition} failed and starts again in ${notice.delayMs} ms: ${notice.message}`;
+    case "job-failing":
+      return `the job fails: ${notice.message}`;
+    case "session-lost":
+      return `the link to Redis is over and a new one is opened: ${notice.message}`;
+    case "control-plane-lost":
+      return `Redis does not answer, trying again: ${notice.message}`;
+  }
+}

@@ -1,0 +1,85 @@
+// q3 — who sells in three states in one category: a join of two streams without end.
+//
+// Both sides are filtered and cut down to what the result needs before they are shuffled. Either side may come first,
+// at any distance, so both are kept for ever; that is what the query asks for.
+import { defineJob, type Job } from "../../dataflow/job.ts";
+import { emits, type ProcessDefinition } from "../../operators/keyed-process.ts";
+import { list } from "../../state/descriptors.ts";
+import type { AuctionEvent, NexmarkEvent, PersonEvent } from "../events.ts";
+import { eventsOf, isAuction, isPerson, type QueryParts } from "./query-parts.ts";
+
+export interface Q3Row {
+  readonly name: string;
+  readonly city: string;
+  readonly state: string;
+  /** Of the auction. */
+  readonly id: number;
+}
+
+interface Seller {
+  readonly kind: "seller";
+  readonly seller: number;
+  readonly name: string;
+  readonly city: string;
+  readonly state: string;
+}
+
+interface Sale {
+  readonly kind: "sale";
+  readonly seller: number;
+  readonly auction: number;
+}
+
+const states: ReadonlySet<string> = new Set(["OR", "ID", "CA"]);
+const category = 10;
+
+/** More than one person of an id is possible in recorded input, and each joins. */
+const bothSides = { sellers: list<Seller>(), auctions: list<number>() };
+
+const sellersWithAuctions: ProcessDefinition<number, Seller | Sale, Q3Row, typeof bothSides> = {
+  state: bothSides,
+  emits: emits<Q3Row>(),
+  onRecord(record, context) {
+    const { sellers, auctions } = context.state;
+    if (record.kind === "seller") {
+      sellers.append(record);
+      for (const auction of auctions.get()) context.emit(toRow(record, auction));
+    } else {
+      auctions.append(record.auction);
+      for (const seller of sellers.get()) context.emit(toRow(seller, record.auction));
+    }
+  },
+};
+
+export function q3({ name, source, sink, sinkOptions }: QueryParts<Q3Row>): Job {
+  return defineJob(name, (job) => {
+    const events = eventsOf(job, source);
+    const sellers = events.filter("persons", isWantedPerson).map("sellers", toSeller);
+    const sales = events.filter("auctions", isWantedAuction).map("sales", toSale);
+    sellers
+      .union(sales)
+      .keyBy((record) => record.seller)
+      .process("sellers-with-auctions", sellersWithAuctions)
+      .to("rows", sink, sinkOptions);
+  });
+}
+
+function isWantedPerson(event: NexmarkEvent): event is PersonEvent {
+  return isPerson(event) && states.has(event.person.state);
+}
+
+function isWantedAuction(event: NexmarkEvent): event is AuctionEvent {
+  return isAuction(event) && event.auction.category === category;
+}
+
+function toSeller({ person }: PersonEvent): Seller {
+  return { kind: "seller", seller: person.id, name: person.name, city: person.city, state: person.state };
+}
+
+function toSale({ auction }: AuctionEvent): Sale {
+  return { kind: "sale", seller: auction.seller, auction: auction.id };
+}
+
+function toRow({ name, city, state }: Seller, auction: number): Q3Row {
+  return { name, city, state, id: auction };
+}

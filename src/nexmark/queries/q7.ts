@@ -1,0 +1,129 @@
+// q7 — the bids that equal the highest price of a tumbling window of 10 s and lie in it, both ends included.
+//
+// A bid at the very end of a window is compared with the prices of that window, too, without being one of them: it is a
+// guest there, and a member of the next window.
+//
+// One key per window would put the whole stream on one partition. So each window is divided by price into shares that
+// keep only the bids with their highest price, and one key per window then compares the few bids that are left. Equal
+// prices are in the same share, so a guest meets all members it could equal.
+import { defineJob, type Job } from "../../dataflow/job.ts";
+import { emits, type ProcessDefinition } from "../../operators/keyed-process.ts";
+import { list, value } from "../../state/descriptors.ts";
+import { paneOf, tumbling } from "../../time/windows.ts";
+import type { Bid, BidEvent } from "../events.ts";
+import { eventsOf, isBid, type QueryParts } from "./query-parts.ts";
+
+export interface Q7Row {
+  readonly auction: number;
+  readonly price: number;
+  readonly bidder: number;
+  /** Epoch ms. */
+  readonly date_time: number;
+  readonly extra: string;
+}
+
+/** A bid in one of its windows; a guest when `date_time` equals `end`. */
+interface Candidate extends Q7Row {
+  /** End of the window in epoch ms. */
+  readonly end: number;
+}
+
+const windowMs = 10_000;
+const tenSeconds = tumbling(windowMs);
+
+/** Shares of a window. More than enough for 256 partitions to have work; the second step sees at most as many prices. */
+const shares = 1_024;
+
+/** Highest price of the members, and the members that have it. */
+const leaders = { highest: value<number>(), winners: list<Candidate>() };
+
+/** With the guests that may yet equal it. */
+const leadersAndGuests = { ...leaders, guests: list<Candidate>() };
+
+const highestOfShare: ProcessDefinition<number, Candidate, Candidate, typeof leadersAndGuests> = {
+  state: leadersAndGuests,
+  emits: emits<Candidate>(),
+  onRecord(bid, { state, timers, watermark }) {
+    if (bid.end <= watermark) return; // late: the window has been answered
+    const highest = state.highest.get();
+    if (bid.date_time === bid.end) {
+      if (highest !== undefined && bid.price < highest) return;
+      state.guests.append(bid);
+      timers.event(bid.end);
+      return;
+    }
+    if (highest === undefined) timers.event(bid.end);
+    else if (bid.price < highest) return;
+    if (bid.price === highest) {
+      state.winners.append(bid);
+    } else {
+      state.highest.set(bid.price);
+      state.winners.update([bid]);
+    }
+  },
+  /** At the end of the window and not a millisecond before it: guests have exactly that time. */
+  onTimer(_timer, context) {
+    const { highest, winners, guests } = context.state;
+    const price = highest.get();
+    for (const winner of winners.get()) context.emit(winner);
+    for (const guest of guests.get()) if (guest.price === price) context.emit(guest);
+    highest.clear();
+    winners.clear();
+    guests.clear();
+  },
+};
+
+/** Key: end of the window. Everything that comes equals the highest price of its share. */
+const highestOfWindow: ProcessDefinition<number, Candidate, Q7Row, typeof leaders> = {
+  state: leaders,
+  emits: emits<Q7Row>(),
+  onRecord(bid, { state, timers }) {
+    const highest = state.highest.get();
+    if (highest === undefined) timers.event(bid.end);
+    else if (bid.price < highest) return;
+    if (bid.price === highest) {
+      state.winners.append(bid);
+    } else {
+      state.highest.set(bid.price);
+      state.winners.update([bid]);
+    }
+  },
+  onTimer(_timer, context) {
+    const { highest, winners } = context.state;
+    for (const winner of winners.get()) context.emit(toRow(winner));
+    highest.clear();
+    winners.clear();
+  },
+};
+
+export function q7({ name, source, sink, sinkOptions }: QueryParts<Q7Row>): Job {
+  return defineJob(name, (job) => {
+    eventsOf(job, source)
+      .filter("bids", isBid)
+      .flatMap("candidates", toCandidates)
+      .keyBy(shareOf)
+      .process("highest-of-share", highestOfShare)
+      .keyBy(({ end }) => end)
+      .process("highest-of-window", highestOfWindow)
+      .to("rows", sink, sinkOptions);
+  });
+}
+
+function toCandidates({ bid }: BidEvent): readonly Candidate[] {
+  const start = paneOf(tenSeconds, bid.dateTime);
+  const member = toCandidate(bid, start + windowMs);
+  return bid.dateTime === start ? [member, toCandidate(bid, start)] : [member];
+}
+
+function toCandidate({ auction, price, bidder, dateTime, extra }: Bid, end: number): Candidate {
+  return { auction, price, bidder, date_time: dateTime, extra, end };
+}
+
+/** One number per window and share; prices and times are integers below 2^53, and the result is, too, for any real time. */
+function shareOf({ end, price }: Candidate): number {
+  return (end / windowMs) * shares + Math.abs(price % shares);
+}
+
+function toRow({ auction, price, bidder, date_time, extra }: Candidate): Q7Row {
+  return { auction, price, bidder, date_time, extra };
+}

@@ -1,0 +1,93 @@
+// q8 — who registered and opened an auction in the same tumbling window of 10 s: a join of two streams per window.
+//
+// A row goes out as soon as both sides are there, once per person, name and window; the window's end only clears.
+import { defineJob, type Job } from "../../dataflow/job.ts";
+import { emits, type ProcessDefinition } from "../../operators/keyed-process.ts";
+import { map } from "../../state/descriptors.ts";
+import { paneOf, tumbling } from "../../time/windows.ts";
+import type { AuctionEvent, PersonEvent } from "../events.ts";
+import { eventsOf, isAuction, isPerson, type QueryParts } from "./query-parts.ts";
+
+export interface Q8Row {
+  /** Of the person. */
+  readonly id: number;
+  readonly name: string;
+  /** Start of the window in epoch ms. */
+  readonly starttime: number;
+}
+
+interface Registration {
+  readonly kind: "registration";
+  readonly person: number;
+  readonly name: string;
+  /** Start of the window in epoch ms. */
+  readonly start: number;
+}
+
+interface Sale {
+  readonly kind: "sale";
+  readonly person: number;
+  /** Start of the window in epoch ms. */
+  readonly start: number;
+}
+
+/** What one person did in one window. */
+interface Activity {
+  readonly names: readonly string[];
+  readonly sold: boolean;
+}
+
+const windowMs = 10_000;
+const tenSeconds = tumbling(windowMs);
+const nothing: Activity = { names: [], sold: false };
+
+/** By start of the window. */
+const activities = { windows: map<number, Activity>() };
+
+/** Key: id of the person. */
+const newSellers: ProcessDefinition<number, Registration | Sale, Q8Row, typeof activities> = {
+  state: activities,
+  emits: emits<Q8Row>(),
+  onRecord(record, context) {
+    const { person: id, start } = record;
+    const last = start + windowMs - 1;
+    if (last <= context.watermark) return; // late: the window has been cleared
+    const { windows } = context.state;
+    const known = windows.get(start);
+    if (known === undefined) context.timers.event(last);
+    const { names, sold } = known ?? nothing;
+    if (record.kind === "registration") {
+      if (names.includes(record.name)) return;
+      windows.set(start, { names: [...names, record.name], sold });
+      if (sold) context.emit({ id, name: record.name, starttime: start });
+    } else if (!sold) {
+      windows.set(start, { names, sold: true });
+      for (const name of names) context.emit({ id, name, starttime: start });
+    }
+  },
+  onTimer({ time }, context) {
+    context.state.windows.delete(time + 1 - windowMs);
+  },
+};
+
+export function q8({ name, source, sink, sinkOptions }: QueryParts<Q8Row>): Job {
+  return defineJob(name, (job) => {
+    const events = eventsOf(job, source);
+    const registrations = events.filter("persons", isPerson).map("registrations", toRegistration);
+    const sales = events.filter("auctions", isAuction).map("sales", toSale);
+    registrations
+      .union(sales)
+      .keyBy(({ person }) => person)
+      .process("new-sellers", newSellers)
+      .to("rows", sink, sinkOptions);
+  });
+}
+
+function toRegistration({ person }: PersonEvent): Registration {
+  const start = paneOf(tenSeconds, person.dateTime);
+  return { kind: "registration", person: person.id, name: person.name, start };
+}
+
+function toSale({ auction }: AuctionEvent): Sale {
+  return { kind: "sale", person: auction.seller, start: paneOf(tenSeconds, auction.dateTime) };
+}
