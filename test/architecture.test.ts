@@ -24,7 +24,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
     ...["core", "time", "telemetry", "redis", "objects", "state", "broker", "operators", "connectors"],
     ...["plan", "dataflow", "checkpoint", "actors"],
   ],
-  nexmark: ["core", "time", "dataflow", "connectors", "runtime"],
+  nexmark: ["core", "time", "state", "operators", "dataflow", "connectors", "runtime"],
   testing: ["*"],
   cli: ["*"],
   "index.ts": ["*", "testing"],

@@ -64,6 +64,8 @@ export class PartitionActor implements Turnable {
 
   #work: OpenWork | undefined;
   #loading = false;
+  /** What the work at hand misses was fetched: it is not asked again, since a cache smaller than a batch would never do. */
+  #loaded = false;
   #paused = false;
   #full = false;
   #preparing = false;
@@ -229,6 +231,7 @@ export class PartitionActor implements Turnable {
     const open = this.#open!;
     if (this.#stopping || this.#inputEnded) return "commitWait";
     if (this.#full || this.#preparing) return "commitWait";
+    if (this.#loading) return "stateWait";
     if (this.#isHeldBack()) return "backpressured";
     if (open.chain.keyed.length > 0 && this.#fireProcessingTime())
       return this.#loading ? "stateWait" : undefined;
@@ -326,6 +329,10 @@ export class PartitionActor implements Turnable {
     operators: readonly KeyedOperator[],
     missing: (operator: KeyedOperator) => readonly StateLoad[],
   ): boolean {
+    if (this.#loaded) {
+      this.#loaded = false;
+      return true;
+    }
     const wanted = operators.map((operator) => ({ operator, loads: missing(operator) }));
     const loads = wanted.flatMap((each) => each.loads);
     if (loads.length === 0) return true;
@@ -342,6 +349,7 @@ export class PartitionActor implements Turnable {
       () =>
         this.#post(() => {
           this.#loading = false;
+          this.#loaded = true;
           supply();
         }),
       (thrown: unknown) => this.#fail(toError(thrown)),

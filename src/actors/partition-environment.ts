@@ -32,6 +32,8 @@ export interface PartitionEnvironment {
   /** Splits of every source stage, as stored with the job. */
   readonly splits: ReadonlyMap<string, readonly SourceSplit[]>;
   readonly worker: string;
+  /** The job's Redis, for sources that read from it; undefined in embedded jobs. */
+  readonly redisUrl: string | undefined;
   readonly incarnation: number;
 }
 

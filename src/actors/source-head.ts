@@ -4,7 +4,7 @@
 // idle and its epoch is committed at once. A split without records for `idleAfterMs` stops holding the watermark.
 
 import type { Json, SourceBatch, SourceSplit, SplitReader } from "../connectors/contract.ts";
-import { type Batch, createBatch, MAX_WATERMARK } from "../core/batch.ts";
+import { type Batch, createBatch, MAX_WATERMARK, type TraceMark } from "../core/batch.ts";
 import type { Clock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
 import type { PartitionId } from "../core/ids.ts";
@@ -213,7 +213,10 @@ export class SourceHead implements Head {
         : this.#stamp(read.records, timestampOf);
     if (batch.values.length === 0) return undefined;
     batch.ingestMs = read.ingestMs ?? nowMs;
-    batch.traces = this.#parts.telemetry.sample(this.#parts.partition, batch.values.length, nowMs);
+    batch.traces =
+      read.traces === undefined
+        ? this.#parts.telemetry.sample(this.#parts.partition, batch.values.length, nowMs)
+        : placeTraces(read.traces, read.records, batch.values);
     return batch;
   }
 
@@ -267,6 +270,24 @@ export class SourceHead implements Head {
     }
     if (changed) this.#idleWork = { batch: undefined, watermark, idle: this.#merge.idle, ended: false };
   }
+}
+
+/** Moves marks to where their records are after some were left out; marks of those are dropped. */
+function placeTraces(
+  traces: readonly TraceMark[],
+  read: readonly unknown[],
+  kept: readonly unknown[],
+): TraceMark[] | undefined {
+  if (read.length === kept.length) return [...traces];
+  const placed: TraceMark[] = [];
+  let at = 0;
+  for (const mark of traces) {
+    const index = kept.indexOf(read[mark.index], at);
+    if (index < 0) continue;
+    placed.push({ ...mark, index });
+    at = index;
+  }
+  return placed.length === 0 ? undefined : placed;
 }
 
 export function splitField(split: SourceSplit): string {

@@ -25,7 +25,9 @@ export function formatPercent(fraction: number | undefined): string {
 
 export function formatBytes(bytes: number): string {
   if (bytes < 1_000_000) return `${formatCount(bytes / 1_000)} kB`;
-  return bytes < 10_000_000_000 ? `${formatCount(bytes / 1_000_000)} MB` : `${formatCount(bytes / 1_000_000_000)} GB`;
+  return bytes < 10_000_000_000
+    ? `${formatCount(bytes / 1_000_000)} MB`
+    : `${formatCount(bytes / 1_000_000_000)} GB`;
 }
 
 export interface Column<Row> {
@@ -60,7 +62,10 @@ export function formatTable<Row>(
   }
   const line = (texts: readonly string[]): string =>
     cut(
-      texts.map((text, i) => align(text, kept[i]!.column.align, kept[i]!.cellWidth)).join("  ").trimEnd(),
+      texts
+        .map((text, i) => align(text, kept[i]!.column.align, kept[i]!.cellWidth))
+        .join("  ")
+        .trimEnd(),
       width,
     );
   const body = rows.map((_, row) => line(kept.map((each) => each.cells[row]!)));

@@ -1,10 +1,11 @@
 // JobWatch — looks at a job on Redis again and again over one link, without taking part in it.
-import type { WorkerReport } from "../runtime/reports.ts";
-import { type JobConfig, parseJobConfig } from "../runtime/job-config.ts";
-import { describeStatus, type JobStatusReport } from "../runtime/weir.ts";
-import { RedisCoordination } from "../redis/redis-coordination.ts";
+
 import type { PlanDescription } from "../plan/description.ts";
 import type { JobPlan } from "../plan/plan.ts";
+import { RedisCoordination } from "../redis/redis-coordination.ts";
+import { type JobConfig, parseJobConfig } from "../runtime/job-config.ts";
+import type { WorkerReport } from "../runtime/reports.ts";
+import { describeStatus, type JobStatusReport } from "../runtime/weir.ts";
 import type { StageShape } from "./progress-meter.ts";
 
 export class JobWatch {

@@ -24,12 +24,13 @@ export class LiveTable {
   }
 
   get columns(): number {
-    return this.#screen.columns ?? 80;
+    // A terminal that does not know its size says 0.
+    return this.#screen.columns || 80;
   }
 
   show(lines: readonly string[]): void {
     // A table that is taller than the screen could not be taken away again.
-    const rows = this.#screen.rows ?? 24;
+    const rows = this.#screen.rows || 24;
     const visible = lines.slice(0, Math.max(1, rows - 1));
     const start = this.#atLineStart ? "" : "\n";
     this.#draw(`${start}${this.#eraser()}${visible.join("\n")}\n`);

@@ -24,11 +24,15 @@ const USUAL_EXPORTS = ["default", "job"] as const;
 export async function loadJob(path: string, exportName?: string): Promise<Job> {
   const file = resolve(path);
   if (!existsSync(file)) throw new JobFileError(path, "there is no such file");
-  if (!statSync(file).isFile()) throw new JobFileError(path, "it is a folder; name the file that exports the job");
+  if (!statSync(file).isFile())
+    throw new JobFileError(path, "it is a folder; name the file that exports the job");
   const extension = extname(file);
   if (TYPESCRIPT.has(extension)) await prepareTypeScript(path, file);
   else if (!JAVASCRIPT.has(extension))
-    throw new JobFileError(path, `its name ends in "${extension}"; a job is a .ts, .mts, .cts, .js, .mjs or .cjs file`);
+    throw new JobFileError(
+      path,
+      `its name ends in "${extension}"; a job is a .ts, .mts, .cts, .js, .mjs or .cjs file`,
+    );
   return pickJob(path, await importFile(path, file), exportName);
 }
 
@@ -43,7 +47,11 @@ async function importFile(path: string, file: string): Promise<Readonly<Record<s
   } catch (thrown) {
     if (isTypedError(thrown)) throw thrown;
     const error = toError(thrown);
-    throw new JobFileError(path, `loading it failed: ${error.name}: ${error.message}${placeOf(error, file)}`, thrown);
+    throw new JobFileError(
+      path,
+      `loading it failed: ${error.name}: ${error.message}${placeOf(error, file)}`,
+      thrown,
+    );
   }
 }
 
@@ -58,7 +66,11 @@ function placeOf(error: Error, file: string): string {
   return "";
 }
 
-function pickJob(path: string, module: Readonly<Record<string, unknown>>, exportName: string | undefined): Job {
+function pickJob(
+  path: string,
+  module: Readonly<Record<string, unknown>>,
+  exportName: string | undefined,
+): Job {
   const exports = exportsOf(module);
   for (const name of exportName === undefined ? USUAL_EXPORTS : [exportName]) {
     const found = exports.get(name);
@@ -118,7 +130,9 @@ async function prepareTypeScript(path: string, file: string): Promise<void> {
 function readsTypeScript(): boolean {
   const features = process.features as { readonly typescript?: unknown };
   if (features.typescript === "strip" || features.typescript === "transform") return true;
-  return [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].some((argument) => /\btsx\b/.test(argument));
+  return [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].some((argument) =>
+    /\btsx\b/.test(argument),
+  );
 }
 
 interface Tsx {

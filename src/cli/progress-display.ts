@@ -62,8 +62,9 @@ export class ProgressDisplay {
 
   #draw(table: LiveTable, progress: JobProgress): void {
     const [head = "", titles = "", ...rows] = formatLiveTable(progress, table.columns);
-    if (!usesColor(this.#output.stderr)) return table.show([head, titles, ...rows]);
-    table.show([styleText("bold", head), styleText("dim", titles), ...rows]);
+    if (usesColor(this.#output.stderr))
+      table.show([styleText("bold", head), styleText("dim", titles), ...rows]);
+    else table.show([head, titles, ...rows]);
   }
 
   #print(progress: JobProgress): void {

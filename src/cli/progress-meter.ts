@@ -52,13 +52,15 @@ type Growing = (typeof COUNTERS)[number] | (typeof TIMES)[number];
 type Growth = Record<Growing, number>;
 
 interface Seen {
-  report: WorkerReport;
+  readonly report: WorkerReport;
+  /** Among the reports of the latest look. A worker that left is remembered: its last word may come afterwards. */
+  isPresent: boolean;
   /** When the report was first seen here. */
-  seenMs: number;
+  readonly seenMs: number;
   /** Since the report before, per stage. */
-  growth: ReadonlyMap<string, Growth>;
+  readonly growth: ReadonlyMap<string, Growth>;
   /** Between the two reports on the worker's clock; undefined after the first one. */
-  spanMs: number | undefined;
+  readonly spanMs: number | undefined;
 }
 
 /** A worker that is silent for so long has no rate any more. Workers report every 500 ms. */
@@ -79,15 +81,17 @@ export class ProgressMeter {
    * @param nowMs wall clock in epoch ms
    */
   observe(reports: readonly WorkerReport[], nowMs: number): StageProgress[] {
-    const present = new Set(reports.map((report) => report.worker));
-    for (const worker of this.#workers.keys()) if (!present.has(worker)) this.#workers.delete(worker);
+    for (const seen of this.#workers.values()) seen.isPresent = false;
     for (const report of reports) this.#take(report, nowMs);
     return this.#stages.map((stage) => this.#progressOf(stage, nowMs));
   }
 
   #take(report: WorkerReport, nowMs: number): void {
     const before = this.#workers.get(report.worker);
-    if (before !== undefined && before.report.atMs >= report.atMs) return;
+    if (before !== undefined && before.report.atMs >= report.atMs) {
+      before.isPresent = true;
+      return;
+    }
     const growth = new Map<string, Growth>();
     for (const stage of report.stages) {
       const total = this.#totals.get(stage.stage);
@@ -98,7 +102,7 @@ export class ProgressMeter {
       growth.set(stage.stage, grown);
     }
     const spanMs = before === undefined ? undefined : report.atMs - before.report.atMs;
-    this.#workers.set(report.worker, { report, seenMs: nowMs, growth, spanMs });
+    this.#workers.set(report.worker, { report, isPresent: true, seenMs: nowMs, growth, spanMs });
   }
 
   #progressOf(stage: StageShape, nowMs: number): StageProgress {
@@ -109,12 +113,14 @@ export class ProgressMeter {
     let backlogEntries = 0;
     let reportedPartitions = 0;
     let watermark: number | null = null;
-    for (const { report, seenMs, growth, spanMs } of this.#workers.values()) {
+    for (const { report, isPresent, seenMs, growth, spanMs } of this.#workers.values()) {
+      if (!isPresent) continue;
       const reported = report.stages.find((each) => each.stage === stage.id);
       if (reported === undefined) continue;
       reportedPartitions += reported.partitions;
       backlogEntries += reported.backlogEntries;
-      if (reported.watermark !== null) watermark = Math.min(watermark ?? reported.watermark, reported.watermark);
+      if (reported.watermark !== null)
+        watermark = Math.min(watermark ?? reported.watermark, reported.watermark);
       const grown = growth.get(stage.id);
       if (grown === undefined || nowMs - seenMs > STALE_MS) continue;
       for (const name of TIMES) recent[name] += grown[name];

@@ -13,7 +13,13 @@ export interface JobProgress {
 
 /** What of it travels as JSON; figures that nobody measured are null. */
 export function progressObject(progress: JobProgress): { readonly progress: object } {
-  return { progress: { ...progress, stages: progress.stages.map(stageObject) } };
+  return {
+    progress: {
+      ...progress,
+      elapsedMs: Math.round(progress.elapsedMs),
+      stages: progress.stages.map(stageObject),
+    },
+  };
 }
 
 export function stageObject(stage: StageProgress): object {
@@ -106,7 +112,8 @@ export function summarise(
   restarts: number,
   stages: readonly StageProgress[],
 ): RunSummary {
-  const sum = (of: (stage: StageProgress) => number): number => stages.reduce((all, stage) => all + of(stage), 0);
+  const sum = (of: (stage: StageProgress) => number): number =>
+    stages.reduce((all, stage) => all + of(stage), 0);
   const recordsRead = sum((stage) => (stage.isSource ? stage.recordsIn : 0));
   return {
     job,
@@ -140,10 +147,12 @@ export function summaryObject(summary: RunSummary): { readonly summary: object }
     summary: {
       ...summary,
       elapsedMs: Math.round(summary.elapsedMs),
-      stages: summary.stages.map(({ stage, recordsIn, recordsOut, recordsWritten, skipped, deadLetters, late }) => ({
-        ...{ stage, recordsIn, recordsOut, recordsWritten },
-        ...{ skipped, deadLetters, late },
-      })),
+      stages: summary.stages.map(
+        ({ stage, recordsIn, recordsOut, recordsWritten, skipped, deadLetters, late }) => ({
+          ...{ stage, recordsIn, recordsOut, recordsWritten },
+          ...{ skipped, deadLetters, late },
+        }),
+      ),
     },
   };
 }

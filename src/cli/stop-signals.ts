@@ -9,7 +9,6 @@ const SAME_WISH_MS = 500;
 
 export interface StopHandlers {
   onDrain(signal: StopSignal): void;
-  /** @returns when nothing is left to do; then the process exits with 130 or 143 */
   onForce(signal: StopSignal): void;
 }
 
@@ -27,11 +26,17 @@ export class StopSignals {
     }
   }
 
+  /** Drains, unless that has begun. */
+  drain(signal: StopSignal, nowMs: number = performance.now()): void {
+    if (this.#firstMs !== undefined) return;
+    this.#firstMs = nowMs;
+    this.#handlers.onDrain(signal);
+  }
+
   /** As if the signal had come. */
   receive(signal: StopSignal, nowMs: number = performance.now()): void {
     if (this.#firstMs === undefined) {
-      this.#firstMs = nowMs;
-      this.#handlers.onDrain(signal);
+      this.drain(signal, nowMs);
     } else if (nowMs - this.#firstMs >= SAME_WISH_MS) {
       this.#handlers.onForce(signal);
     }

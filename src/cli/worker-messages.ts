@@ -5,7 +5,7 @@ import type { ErrorReport } from "./error-report.ts";
 export type WorkerMessage =
   | { readonly kind: "event"; readonly event: EventNotice }
   /** This worker's part is over. `drained`: by a signal, the job goes on elsewhere or later. */
-  | { readonly kind: "outcome"; readonly status: string; readonly report: WorkerReport }
+  | { readonly kind: "outcome"; readonly status: string; readonly report: WorkerReport | undefined }
   | { readonly kind: "error"; readonly error: ErrorReport; readonly report: WorkerReport | undefined };
 
 /** A RunEvent without its Error object. */
@@ -39,7 +39,11 @@ export function noticeOf(event: RunEvent): EventNotice {
 
 /** Whether people want to know without having asked. */
 export function isNoteworthy(notice: EventNotice): boolean {
-  return notice.kind === "partition-restart" || notice.kind === "session-lost" || notice.kind === "control-plane-lost";
+  return (
+    notice.kind === "partition-restart" ||
+    notice.kind === "session-lost" ||
+    notice.kind === "control-plane-lost"
+  );
 }
 
 export function noticeText(notice: EventNotice): string {
@@ -57,4 +61,12 @@ export function noticeText(notice: EventNotice): string {
     case "control-plane-lost":
       return `Redis does not answer, trying again: ${notice.message}`;
   }
+}
+
+/** Resolves when the message is on its way, so that the process may end; a parent that is gone is no obstacle. */
+export function tellParent(message: WorkerMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined || !process.connected) resolve();
+    else process.send(message, undefined, undefined, () => resolve());
+  });
 }

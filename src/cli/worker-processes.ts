@@ -115,7 +115,12 @@ export class WorkerProcesses {
       if (child.pid === undefined) this.#onEnd(slot, 0, error.message);
     });
     child.on("close", (code, signal) =>
-      this.#onEnd(slot, child.pid ?? 0, signal === null ? `exit code ${code}` : `signal ${signal}`, code === 0),
+      this.#onEnd(
+        slot,
+        child.pid ?? 0,
+        signal === null ? `exit code ${code}` : `signal ${signal}`,
+        code === 0,
+      ),
     );
   }
 
@@ -151,7 +156,8 @@ export class WorkerProcesses {
   }
 
   #checkEnd(): void {
-    if (this.#slots.every((slot) => slot.child === undefined && slot.respawn === undefined)) this.#resolve(this.#end);
+    if (this.#slots.every((slot) => slot.child === undefined && slot.respawn === undefined))
+      this.#resolve(this.#end);
   }
 }
 

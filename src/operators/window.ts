@@ -241,13 +241,17 @@ class WindowOperator<T, A, R> extends KeyedOperatorBase {
     const firing = this.#firing(timer);
     this.#forgetPane();
     if (!this.#inEventTime) this.#closedThrough = Math.max(this.#closedThrough, firing.window.end - 1);
-    this.#close(firing);
-    this.#dropPanes(firing);
+    this.#dropPanes(firing, this.#close(firing));
   }
 
   /** The window has closed although its result could not be made: it must not hold its panes for ever. */
   protected override abandon(timer: Timer): void {
-    this.#dropPanes(this.#firing(timer));
+    const firing = this.#firing(timer);
+    const isLeft = firing.panes.some((pane) => {
+      this.#panes.useNamespace(pane);
+      return !isLast(firing, pane, this.#assigner) && this.#panes.present;
+    });
+    this.#dropPanes(firing, isLeft);
   }
 
   protected override describe(timer: Timer): unknown {
@@ -263,16 +267,21 @@ class WindowOperator<T, A, R> extends KeyedOperatorBase {
     return { key: timer.key, window, panes: this.#panesOfEnd.panes };
   }
 
-  #close({ key, window, panes }: WindowFiring): void {
+  /** Emits the result. @returns whether a pane is left that later windows need */
+  #close(firing: WindowFiring): boolean {
+    const { key, window, panes } = firing;
     const aggregate = this.#aggregate;
     // `merge` may change its first argument, and a pane must stay as it is while later windows need it.
     const copies = panes.length > 1 && aggregate.immutable !== true;
     let first: A | undefined;
     let merged: A | undefined;
+    let isLeft = false;
     for (let i = 0; i < panes.length; i++) {
-      this.#panes.useNamespace(panes[i]);
+      const pane = panes[i] as number;
+      this.#panes.useNamespace(pane);
       const accumulator = this.#panes.peek();
       if (accumulator === undefined) continue;
+      isLeft ||= !isLast(firing, pane, this.#assigner);
       if (first === undefined) {
         first = accumulator;
         merged = accumulator;
@@ -281,22 +290,21 @@ class WindowOperator<T, A, R> extends KeyedOperatorBase {
         merged = aggregate.merge(merged as A, accumulator);
       }
     }
-    if (merged === undefined) return;
+    if (merged === undefined) return isLeft;
     const result: unknown = aggregate.result(merged);
     const value = copies && result === first ? this.#detached(first as A) : result;
     this.output.emit({ key, value, window }, window.end - 1);
+    return isLeft;
   }
 
   /** Drops what no later window needs, and sets the timer of the next window when something is left for it. */
-  #dropPanes({ key, window, panes }: WindowFiring): void {
-    let needed = false;
-    for (let i = 0; i < panes.length; i++) {
-      const pane = panes[i] as number;
-      this.#panes.useNamespace(pane);
-      if (lastWindowEnd(this.#assigner, pane) <= window.end) this.#panes.clear();
-      else needed ||= this.#panes.present;
+  #dropPanes(firing: WindowFiring, isLeft: boolean): void {
+    const { key, window, panes } = firing;
+    for (let i = 0; i < panes.length && isLast(firing, panes[i] as number, this.#assigner); i++) {
+      this.#panes.useNamespace(panes[i]);
+      this.#panes.clear();
     }
-    if (needed)
+    if (isLeft)
       this.#timers.register(undefined, key, window.end + this.#assigner.slideMs - this.#timerOffset);
   }
 
@@ -311,4 +319,9 @@ class WindowOperator<T, A, R> extends KeyedOperatorBase {
     this.#pane = Number.NaN;
     this.#paneEnd = Number.NaN;
   }
+}
+
+/** No later window contains the pane: those are the first panes of a window. */
+function isLast({ window }: WindowFiring, pane: number, assigner: WindowAssigner): boolean {
+  return pane < window.start + assigner.slideMs;
 }

@@ -124,6 +124,7 @@ export class Weir {
         incarnation: record.incarnation,
         splits: new Map(Object.entries(config.splits)),
         coordination,
+        redisUrl: redis,
         openSession:
           redis === undefined
             ? async () => embeddedSession(store, job.name)

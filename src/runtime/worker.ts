@@ -45,6 +45,8 @@ export interface WorkerOptions {
   readonly incarnation: number;
   readonly splits: ReadonlyMap<string, readonly SourceSplit[]>;
   readonly coordination: Coordination;
+  /** Undefined for embedded jobs. */
+  readonly redisUrl: string | undefined;
   readonly openSession: () => Promise<StoreSession>;
   readonly settings: EngineSettings;
   readonly detector: DetectorSettings;
@@ -239,6 +241,7 @@ export class Worker {
         encodesOnCommit: options.durable,
         splits: options.splits,
         worker: options.id,
+        redisUrl: options.redisUrl,
         incarnation: options.incarnation,
       },
       {

@@ -306,7 +306,7 @@ export class TimerQueue {
   /** Start of a record whose changes may be taken back. */
   beginRecord(): void {
     if (this.#log === undefined) return;
-    this.#log.length = 0;
+    if (this.#log.length > 0) this.#log.length = 0;
     this.#orderMark = this.#nextOrder;
     this.#addedMark = this.#added.length;
     this.#removedMark = this.#removed.length;

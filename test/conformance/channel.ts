@@ -159,6 +159,18 @@ export function describeChannel(name: string, open: () => Promise<StateBackendWo
       expect(performance.now() - startedMs).toBeLessThan(500);
     });
 
+    test("a channel that joins the set signals soon, although a wait for the others is out", async () => {
+      const ready: string[] = [];
+      world.reader.watch([start("x:0>0")], (channel) => ready.push(channel));
+      for (let i = 0; i < 5; i++) await world.reader.lengths(["x:0>0"]);
+      world.reader.watch([start("x:0>0"), start("x:0>1")], (channel) => ready.push(channel));
+      const startedMs = performance.now();
+      await append("x:0>1", 1, 1);
+      await waitFor(() => ready.length > 0, { deadlineMs: 3000, describe: "the signal" });
+      expect(ready).toEqual(["x:0>1"]);
+      expect(performance.now() - startedMs).toBeLessThan(700);
+    });
+
     test("nothing is signalled when nothing is watched", async () => {
       const ready: string[] = [];
       world.reader.watch([start("x:0>0")], (channel) => ready.push(channel));

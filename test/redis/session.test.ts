@@ -3,6 +3,7 @@ import { connect, createServer, type Server } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { msgpackCodec as codec } from "../../src/core/codec.ts";
 import { RedisConnection } from "../../src/redis/connection.ts";
+import { RedisCoordination } from "../../src/redis/redis-coordination.ts";
 import { RedisSession } from "../../src/redis/session.ts";
 import { epoch, load, request, writes } from "../conformance/state-backend.ts";
 import { LinkProxy } from "../support/link-proxy.ts";
@@ -119,6 +120,12 @@ describe("wrong servers", () => {
     const handle = await backend.attach(request("p.0"));
     expect(await handle.commit(epoch(1))).toMatchObject({ kind: "OK" });
     expect(await session.interruptWait()).toBe(false);
+    const coordination = await RedisCoordination.open({ url: job.url, job: job.name });
+    await coordination.join({ id: "w", host: "h", pid: 1 });
+    const heard = coordination.waitForChange(10_000);
+    expect(await coordination.setStatus(["created"], "running")).toBe(true);
+    await heard;
+    await coordination.close();
   });
 });
 

@@ -24,7 +24,7 @@ const statements = fc.array(
     step: fc.option(fc.nat(20), { nil: undefined, freq: 12 }),
     idle: fc.boolean(),
   }),
-  { maxLength: 60 },
+  { maxLength: 60, size: "max" },
 );
 
 /** The merge restated over plain arrays, looking at everything every time. */

@@ -76,6 +76,7 @@ export function createStreamSource<T>(
     description: `redis ${streams.length === 1 ? "stream" : "streams"} ${streams.join(", ")}`,
     bounded: false,
     replayable: true,
+    timestamped: true,
     maxParallelism: streams.length,
     splits: () => streams.map((stream) => ({ id: stream, stream })),
     open: async (split, position, context: SourceContext) => {

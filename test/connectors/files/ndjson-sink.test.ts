@@ -241,7 +241,7 @@ describe("ndjsonSink", () => {
     });
     let run = 0;
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), async (steps) => {
         const path = directory.file(`run-${run++}/out.ndjson`);
         const sink = ndjsonSink<number>(path);
         const log = new CommitLog();

@@ -1,0 +1,66 @@
+// weir run — a job in this process, or on Redis with worker processes, until it is over or a signal drains it.
+import type { Command } from "commander";
+import { defaultParallelism } from "../runtime/job-config.ts";
+import { resolveSettings } from "../runtime/run-options.ts";
+import {
+  addOptionalRedisOption,
+  addOutputOptions,
+  addRunningOptions,
+  cpuProfileFolder,
+  parseWholeNumber,
+  perform,
+  type RedisOption,
+  type RunningOptions,
+  runningArguments,
+} from "./command.ts";
+import { UsageError } from "./errors.ts";
+import { shapesOfPlan } from "./job-watch.ts";
+import { loadJob } from "./load-job.ts";
+import type { Output, OutputOptions } from "./output.ts";
+import { runHere } from "./run-here.ts";
+import { runWithWorkers } from "./run-with-workers.ts";
+
+interface RunCommandOptions extends OutputOptions, RedisOption, RunningOptions {
+  readonly workers?: number;
+  readonly fresh?: boolean;
+}
+
+export function registerRun(program: Command): void {
+  const command = program
+    .command("run")
+    .description("run a job to its end: embedded in this process, or on Redis with worker processes")
+    .argument("<job>", "file that exports the job: .ts, .mts, .cts, .js, .mjs or .cjs");
+  addOptionalRedisOption(command)
+    .option("--workers <n>", "worker processes to start; needs --redis (default: 1)", (text: string) =>
+      parseWholeNumber(text, 1, 256),
+    )
+    .option("--fresh", "delete what an earlier job of this name left in Redis, and begin anew");
+  addOutputOptions(addRunningOptions(command)).action(async (file: string, options: RunCommandOptions) => {
+    await perform(options, (output) => run(file, options, output));
+  });
+}
+
+async function run(file: string, options: RunCommandOptions, output: Output): Promise<number> {
+  const { redis, workers, fresh } = options;
+  resolveSettings(options.set);
+  if (redis === undefined && workers !== undefined)
+    throw new UsageError("--workers needs --redis: without a Redis a job runs in one process");
+  const job = await loadJob(file, options.export);
+  const { parallelism, set: settings, deadAfterMs } = options;
+  if (redis === undefined)
+    return runHere(job, {
+      redis,
+      run: { parallelism, settings, deadAfterMs },
+      output,
+      cpuProfile: cpuProfileFolder(options),
+    });
+  return runWithWorkers({
+    job: job.name,
+    shapes: shapesOfPlan(job.plan({ parallelism: parallelism ?? defaultParallelism() })),
+    redis,
+    workers: workers ?? 1,
+    fresh: fresh === true,
+    childArgs: ["worker", file, "--managed", ...runningArguments(options)],
+    output,
+  });
+}
