@@ -227,7 +227,13 @@ async function openSourceHead(
     side: (tag) => (tag === DEAD_LETTER_TAG ? chain.sourceDeadLetters : undefined),
   });
   const all = env.splits.get(stage.id) ?? [];
-  const context = { redisUrl: env.redisUrl, job: env.plan.job, source: stage.id, partition: index, parallelism: stage.partitions };
+  const context = {
+    redisUrl: env.redisUrl,
+    job: env.plan.job,
+    source: stage.id,
+    partition: index,
+    parallelism: stage.partitions,
+  };
   const splits = [];
   for (const split of all.filter((_, i) => i % stage.partitions === index)) {
     const progress = parseSplitProgress(meta.get(splitField(split)));

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Dispatcher, type TurnResult } from "../../src/actors/kernel/dispatcher.ts";
 import { Mailbox } from "../../src/actors/kernel/mailbox.ts";
 import { decideSupervision, defaultRestartPolicy } from "../../src/actors/kernel/supervision.ts";
-import { partitionLifecycle, type PartitionState } from "../../src/actors/partition-lifecycle.ts";
+import { type PartitionState, partitionLifecycle } from "../../src/actors/partition-lifecycle.ts";
 import { TimeAccount } from "../../src/actors/time-account.ts";
 import { ChannelGapError } from "../../src/broker/errors.ts";
 import { EngineError } from "../../src/core/errors.ts";

@@ -8,7 +8,10 @@ const facts = fc
   .record({
     stages: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 }),
     eligible: fc.uniqueArray(fc.constantFrom("w1", "w2", "w3", "w4", "w5"), { maxLength: 5 }),
-    owners: fc.array(fc.constantFrom("w1", "w2", "w3", "w4", "w5", "gone", ""), { minLength: 36, maxLength: 36 }),
+    owners: fc.array(fc.constantFrom("w1", "w2", "w3", "w4", "w5", "gone", ""), {
+      minLength: 36,
+      maxLength: 36,
+    }),
     ended: fc.array(fc.boolean(), { minLength: 36, maxLength: 36 }),
   })
   .map(({ stages, eligible, owners, ended }): PlacementFacts => {
@@ -77,7 +80,9 @@ describe("decidePlacement", () => {
   test("a new worker gets partitions of every stage, not all of one", () => {
     const partitions = ["a.0", "a.1", "a.2", "a.3", "b.0", "b.1", "b.2", "b.3"];
     const assignments = new Map(partitions.map((partition) => [partition, { worker: "w1", version: 1 }]));
-    const moved = [...decidePlacement({ partitions, ended: new Set(), assignments, eligible: ["w1", "w2"] }).keys()];
+    const moved = [
+      ...decidePlacement({ partitions, ended: new Set(), assignments, eligible: ["w1", "w2"] }).keys(),
+    ];
     expect(moved.filter((partition) => partition.startsWith("a")).length).toBe(2);
     expect(moved.length).toBe(4);
   });
