@@ -3,6 +3,7 @@
 // On a terminal the progress stands below the tables and is drawn over again; elsewhere it is a line now and then.
 import { styleText } from "node:util";
 import type { JobPlan, WorkerReport } from "weir";
+import { formatCount } from "../../src/cli/figures.ts";
 import { LiveTable } from "../../src/cli/live-table.ts";
 import { usesColor } from "../../src/cli/output.ts";
 import { ProgressMeter, type StageProgress } from "../../src/cli/progress-meter.ts";
@@ -71,8 +72,10 @@ export class Board {
   }
 
   /** Something that must not be missed. */
-  tell(text: string): void {
-    this.#print(`${this.#colors ? styleText(["bold", "cyan"], text) : text}\n`);
+  tell(lines: readonly string[]): void {
+    if (lines.length === 0) return;
+    const text = lines.map((line) => `── ${line}`).join("\n");
+    this.#print(`${this.#colors ? styleText(["bold", "cyan"], text) : text}\n\n`);
   }
 
   /** @param workers the latest report of each worker that lives */
@@ -110,7 +113,7 @@ export class Board {
 
   #bar(): string {
     const { flights } = this.#options;
-    const count = `${this.#day || "          "}  ${String(this.#departed).padStart(6)} of ${flights} flights`;
+    const count = `${this.#day.padEnd(10)}  ${formatCount(this.#departed).padStart(6)} of ${formatCount(flights)} flights`;
     const width = Math.max(10, Math.min(40, this.#width - count.length - 2));
     const full = Math.round((width * this.#departed) / flights);
     return `${"█".repeat(full)}${"░".repeat(width - full)}  ${count}`;

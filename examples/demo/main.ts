@@ -2,6 +2,7 @@
 // npm run demo -- --redis [URL]    the same on Redis with three workers, one of which is killed half-way
 // npm run demo -- --speed 4000000  ten times faster than usual
 import { Command, InvalidArgumentError, Option } from "commander";
+import { EXIT, exitCodeFor } from "../../src/cli/exit-codes.ts";
 import { findRedisBinary } from "../../test/support/redis-binary.ts";
 import { RedisServer } from "../../test/support/redis-server.ts";
 import { Board } from "./board.ts";
@@ -11,7 +12,6 @@ import { DEFAULT_SPEED } from "./job.ts";
 import { type RedisOutcome, runOnRedis } from "./on-redis.ts";
 import { compareRows } from "./verdict.ts";
 
-const EXIT_NO_REDIS = 3;
 const INSTALL_REDIS =
   "No Redis was found: install redis-server 7.0 or newer (Debian and Ubuntu: apt-get install redis-server, macOS: " +
   "brew install redis) or valkey-server, or give the URL of one: npm run demo -- --redis redis://localhost:6379";
@@ -57,7 +57,7 @@ async function showOnRedis(wanted: string | true): Promise<number> {
   if (wanted === true) {
     if (findRedisBinary() === undefined) {
       console.error(INSTALL_REDIS);
-      return EXIT_NO_REDIS;
+      return EXIT.redis;
     }
     server = await RedisServer.start({ appendOnly: true });
   }
@@ -72,7 +72,7 @@ async function showOnRedis(wanted: string | true): Promise<number> {
     console.error(error instanceof Error ? error.message : error);
     const { code = "" } = error as { code?: string };
     if (code === "STOPPED") return 130;
-    return code.startsWith("REDIS_") || code === "SESSION_ENDED" ? EXIT_NO_REDIS : 1;
+    return exitCodeFor(code);
   } finally {
     board.close();
     await server?.stop();
@@ -103,7 +103,7 @@ function judge(outcome: RedisOutcome, reference: Results): boolean {
   }
   const slowest = Math.max(...moves.map((move) => move.afterMs));
   console.log(
-    `  take-over  worker ${killed.number} was killed with ${killed.partitions} of ${outcome.partitions} partitions; all ran again after ${inSeconds(slowest)}`,
+    `  take-over  worker ${killed.number} was killed with ${killed.partitions} of ${outcome.partitions} partitions; ${moves.length} ran again after ${inSeconds(slowest)}`,
   );
   const rows = compareRows(reference.airportDays, outcome.airportDays);
   const days = compareRows(reference.rankings, outcome.rankings);

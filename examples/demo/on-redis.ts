@@ -77,11 +77,7 @@ async function follow({ weir, job, reader, workers, board, signal }: Followed): 
   const rankings: Ranking[] = [];
   let told = 0;
   let shownMs = 0;
-  let begun = false;
-  workers.onRunning((partition) => {
-    if (!begun && partition.startsWith("flights.")) board.begin();
-    begun ||= partition.startsWith("flights.");
-  });
+  workers.onBegin(() => board.begin());
   for (;;) {
     const status = await Promise.race([weir.status(job), workers.failure]);
     for (const ranking of await reader.newRankings()) {
@@ -91,7 +87,7 @@ async function follow({ weir, job, reader, workers, board, signal }: Followed): 
     if (status?.job.status === "finished") return rankings;
     if (status?.job.status === "failed") throw new Error(`the job failed: ${status.job.failure?.message}`);
     if (workers.killed === undefined && rankings.length >= KILL_AFTER_DAYS) killOne(workers, status, board);
-    for (const move of workers.moves.slice(told)) board.tell(`── ${describeMove(move)}`);
+    board.tell(workers.moves.slice(told).map(describeMove));
     told = workers.moves.length;
     if (performance.now() - shownMs >= SHOW_EVERY_MS) {
       shownMs = performance.now();
@@ -108,9 +104,8 @@ function killOne(workers: Workers, status: JobStatusReport | undefined, board: B
   const victim = workers.processes.find(({ pid }) => pid === leaderPid) ?? workers.processes[0];
   if (victim === undefined) return;
   const role = victim.pid === leaderPid ? ", which leads the others," : "";
-  board.tell(
-    `── SIGKILL: worker ${victim.number}${role} is gone (pid ${victim.pid}), with ${listOf([...victim.partitions])}`,
-  );
+  const held = listOf([...victim.partitions]);
+  board.tell([`SIGKILL: worker ${victim.number}${role} is gone (pid ${victim.pid}), with ${held}`]);
   workers.kill(victim);
 }
 

@@ -12,8 +12,13 @@ process.on("disconnect", () => process.exit(1));
 // Ctrl-C reaches the whole process group; the parent decides what to do.
 process.on("SIGINT", () => {});
 
+/** All workers begin together, when the slowest of them has loaded its code. */
+const begin = new Promise((resolve) => process.once("message", resolve));
+
 try {
   const weir = await connect({ redis: url });
+  process.send?.({ kind: "ready" });
+  await begin;
   const run = await weir.run(jobOnRedis(name, Number(speed)), {
     parallelism: PARALLELISM,
     shared: true,

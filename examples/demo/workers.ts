@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-type Notice = { readonly kind: "running" | "ended"; readonly partition: string };
+type Notice = { readonly kind: "ready" } | { readonly kind: "running" | "ended"; readonly partition: string };
 
 export interface WorkerProcess {
   /** For people: 1, 2, 3. */
@@ -28,7 +28,8 @@ export class Workers {
   readonly failure: Promise<never>;
   readonly moves: Move[] = [];
   #fail: (error: Error) => void = () => {};
-  #onRunning: (partition: string) => void = () => {};
+  #onBegin: () => void = () => {};
+  #ready = 0;
   #killed: { worker: WorkerProcess; atMs: number; waiting: Set<string> } | undefined;
 
   constructor(count: number, args: readonly string[]) {
@@ -39,18 +40,13 @@ export class Workers {
     this.processes = Array.from({ length: count }, (_, i) => this.#start(i + 1, args));
   }
 
-  /** Called for every partition that starts to run somewhere. */
-  onRunning(listener: (partition: string) => void): void {
-    this.#onRunning = listener;
+  /** Called once, when all workers are ready and the job begins. */
+  onBegin(listener: () => void): void {
+    this.#onBegin = listener;
   }
 
   get killed(): WorkerProcess | undefined {
     return this.#killed?.worker;
-  }
-
-  /** Partitions of the killed worker that nobody runs yet. */
-  get waiting(): number {
-    return this.#killed?.waiting.size ?? 0;
   }
 
   /** No warning, no clean-up: as when a machine is switched off. */
@@ -87,11 +83,25 @@ export class Workers {
     return worker;
   }
 
-  #take(worker: WorkerProcess, { kind, partition }: Notice): void {
-    if (kind === "ended") {
-      worker.partitions.delete(partition);
-      return;
+  #take(worker: WorkerProcess, notice: Notice): void {
+    switch (notice.kind) {
+      case "ready":
+        if (++this.#ready === this.processes.length) this.#begin();
+        return;
+      case "ended":
+        worker.partitions.delete(notice.partition);
+        return;
+      case "running":
+        this.#onRunning(worker, notice.partition);
     }
+  }
+
+  #begin(): void {
+    for (const { child } of this.processes) child.send("begin");
+    this.#onBegin();
+  }
+
+  #onRunning(worker: WorkerProcess, partition: string): void {
     for (const other of this.processes) other.partitions.delete(partition);
     worker.partitions.add(partition);
     const killed = this.#killed;
@@ -100,6 +110,5 @@ export class Workers {
         ...{ partition, from: killed.worker.number, to: worker.number },
         afterMs: performance.now() - killed.atMs,
       });
-    this.#onRunning(partition);
   }
 }

@@ -145,7 +145,7 @@ export class ChannelHead implements Head, LocalConsumer {
       const channel = this.#parts.inputs[input]!.id;
       meta.push([`in:${channel}`, `${progress.seq}-${progress.lineage}`]);
       meta.push([`inw:${channel}`, formatInputTime(progress)]);
-      trims.push({ channel, throughSeq: progress.seq });
+      trims.push({ channel, throughSeq: progress.seq, lineage: progress.lineage });
     }
     if (this.#changed.length > 0) meta.push(["wm", String(this.#merge.current)]);
     this.#changed.length = 0;

@@ -11,24 +11,15 @@
 //   P3  Crash-only: after any doubt the attempt is dropped with its heap; a new attempt reads the committed state.
 
 import type { InboundMail } from "../broker/inbound.ts";
-import { type ClosedEpoch, decideEpoch } from "../checkpoint/epoch-commit.ts";
-import type { Prepared } from "../connectors/contract.ts";
+import { decideEpoch } from "../checkpoint/epoch-decision.ts";
 import { type Batch, MIN_WATERMARK } from "../core/batch.ts";
 import { toError } from "../core/errors.ts";
 import { type ChannelId, type PartitionId, partitionId } from "../core/ids.ts";
 import type { LifecycleState } from "../core/lifecycle.ts";
-import { CommitFailedError, PartitionFencedError, SessionEndedError } from "../core/partition-errors.ts";
-import {
-  type ChannelTrim,
-  type CommitAnswer,
-  ENDED_FIELD,
-  type MetaField,
-  type StateLoad,
-  type StateWrites,
-} from "../core/ports/state-backend.ts";
+import type { StateLoad } from "../core/ports/state-backend.ts";
 import type { KeyedOperator } from "../operators/operator.ts";
 import type { StagePlan } from "../plan/plan.ts";
-import { CommitRefusedError } from "./errors.ts";
+import { EpochWriter } from "./epoch-writer.ts";
 import type { HeadWork } from "./head.ts";
 import type { Dispatcher, Turnable, TurnResult } from "./kernel/dispatcher.ts";
 import { Mailbox } from "./kernel/mailbox.ts";
@@ -36,7 +27,6 @@ import type { PartitionEnvironment, PartitionEvents } from "./partition-environm
 import { type PartitionState, partitionLifecycle } from "./partition-lifecycle.ts";
 import type { PartitionMetrics } from "./partition-metrics.ts";
 import { type OpenPartition, openPartition } from "./partition-opening.ts";
-import { sinkTokenField } from "./sink-operator.ts";
 import { TimeAccount, type WaitReason } from "./time-account.ts";
 
 /** The unit of work of the current turns. */
@@ -61,6 +51,7 @@ export class PartitionActor implements Turnable {
   readonly #account: TimeAccount;
   readonly #mailbox: Mailbox<() => void, InboundMail>;
   #open: OpenPartition | undefined;
+  #writer: EpochWriter | undefined;
 
   #work: OpenWork | undefined;
   #loading = false;
@@ -68,12 +59,9 @@ export class PartitionActor implements Turnable {
   #loaded = false;
   #paused = false;
   #full = false;
-  #preparing = false;
   #stopping = false;
   #inputEnded = false;
 
-  #seq = 0;
-  #inFlight = false;
   #material = false;
   #moved = false;
   #openedMs = 0;
@@ -82,7 +70,6 @@ export class PartitionActor implements Turnable {
   #onStopped: (() => void)[] = [];
 
   #recordsIn = 0;
-  #commits = 0;
 
   constructor(env: PartitionEnvironment, events: PartitionEvents, stage: StagePlan, index: number) {
     this.id = partitionId(stage.id, index);
@@ -122,7 +109,15 @@ export class PartitionActor implements Turnable {
         return;
       }
       this.#open = open;
-      this.#seq = open.handle.attached.seq;
+      this.#writer = new EpochWriter(open, {
+        partition: this.id,
+        drains: this.stage.source === undefined,
+        clock: this.#env.clock,
+        exchange: this.#env.exchange,
+        host,
+        onDurable: (final, told) => this.#onDurable(final, told),
+        onRefused: (reason) => this.#events.onCommitRefused(this.id, reason),
+      });
       if (open.alreadyEnded) {
         await this.#finish("ended");
         return;
@@ -195,7 +190,7 @@ export class PartitionActor implements Turnable {
       watermark: open?.head.watermark ?? MIN_WATERMARK,
       backlogEntries: unconsumed,
       mailboxEntries: this.#mailbox.dataCount,
-      commits: this.#commits,
+      commits: this.#writer?.commits ?? 0,
       time: this.#account.read(this.#env.clock.monotonicMs()),
       operators: Object.fromEntries(open?.metrics ?? []),
     };
@@ -230,7 +225,7 @@ export class PartitionActor implements Turnable {
   #takeWork(): WaitReason | undefined {
     const open = this.#open!;
     if (this.#stopping || this.#inputEnded) return "commitWait";
-    if (this.#full || this.#preparing) return "commitWait";
+    if (this.#full || this.#writer!.isPreparing) return "commitWait";
     if (this.#loading) return "stateWait";
     if (this.#isHeldBack()) return "backpressured";
     if (open.chain.keyed.length > 0 && this.#fireProcessingTime())
@@ -263,7 +258,7 @@ export class PartitionActor implements Turnable {
       if (work.watermark !== undefined) this.#open!.chain.plain.onWatermark(work.watermark);
     }
     if (work.toAdvance.length > 0) {
-      if (this.#full || this.#preparing || this.#stopping) return "commitWait";
+      if (this.#full || this.#writer!.isPreparing || this.#stopping) return "commitWait";
       // Between slices the epoch may close: the timers still queued are the slice cursor.
       if (!this.#advanceEventTime(work)) return this.#loading ? "stateWait" : undefined;
     }
@@ -397,7 +392,7 @@ export class PartitionActor implements Turnable {
     const open = this.#open!;
     const work = this.#work;
     // P1: positions have moved past a batch that is not processed yet.
-    if (work?.phase === "batch" || this.#preparing) return;
+    if (work?.phase === "batch" || this.#writer!.isPreparing) return;
     const { settings, clock } = this.#env;
     const monotonicMs = clock.monotonicMs();
     const records = open.outbound.bufferedRecords;
@@ -408,7 +403,7 @@ export class PartitionActor implements Turnable {
     const closing = this.#inputEnded ? work === undefined : this.#stopping;
     const verdict = decideEpoch(
       {
-        inFlight: this.#inFlight,
+        inFlight: this.#writer!.isBusy,
         material: this.#material || records > 0 || controlDue,
         moved: this.#moved,
         ageMs: monotonicMs - this.#openedMs,
@@ -433,7 +428,8 @@ export class PartitionActor implements Turnable {
   }
 
   #recheckAfter(delayMs: number): void {
-    if (this.#cancelRecheck !== undefined || delayMs === Number.POSITIVE_INFINITY || this.#inFlight) return;
+    if (this.#cancelRecheck !== undefined || delayMs === Number.POSITIVE_INFINITY || this.#writer!.isBusy)
+      return;
     this.#cancelRecheck = this.#env.clock.after(Math.max(1, delayMs), () => {
       this.#cancelRecheck = undefined;
       this.#wake();
@@ -453,101 +449,27 @@ export class PartitionActor implements Turnable {
     });
   }
 
-  /** Step 7: seals outputs and sinks; the commit follows when all sinks are prepared. */
+  /** Step 7. */
   #closeEpoch(): void {
     const open = this.#open!;
-    if (this.#stopping && !this.#material && !this.#moved && open.outbound.bufferedRecords === 0) {
+    const isEmpty = !this.#material && !this.#moved && open.outbound.bufferedRecords === 0;
+    if (this.#stopping && !this.#inputEnded && isEmpty) {
       void this.#finish("stopped");
       return;
     }
-    const prepared = open.sinks.map((sink) => sink.prepare());
-    if (!prepared.some((each) => each instanceof Promise)) {
-      this.#commit(prepared as Prepared[]);
-      return;
-    }
-    this.#preparing = true;
-    this.#inFlight = true;
-    Promise.all(prepared).then(
-      (done) =>
-        this.#post(() => {
-          this.#preparing = false;
-          this.#commit(done);
-        }),
-      (thrown: unknown) => this.#fail(toError(thrown)),
-    );
-  }
-
-  #commit(prepared: readonly Prepared[]): void {
-    const open = this.#open!;
-    const final = this.#inputEnded && this.#work === undefined;
-    const meta: MetaField[] = [];
-    const trims: ChannelTrim[] = [];
-    open.head.collectProgress(meta, trims);
-    const state: StateWrites[] = [];
-    for (const operator of open.chain.keyed) operator.collectWrites(state);
-    const outputs = open.outbound.seal(this.#env.clock.monotonicMs());
-    for (const [i, each] of prepared.entries())
-      if (each.token !== undefined)
-        meta.push([sinkTokenField(open.sinks[i]!.name), JSON.stringify(each.token)]);
-    if (final) meta.push([ENDED_FIELD, "1"]);
-
-    const epoch: ClosedEpoch = { seq: ++this.#seq, outputs, state, trims, meta, final };
     this.#material = false;
     this.#moved = false;
-    this.#inFlight = true;
     this.#cancelRecheck?.();
     this.#cancelRecheck = undefined;
-    const answer = open.handle.commit({
-      ...epoch,
-      drain: this.stage.source === undefined,
-      appends: prepared.flatMap((each) => each.appends ?? []),
-    });
-    if (answer instanceof Promise)
-      void answer.then((settled) => this.#post(() => this.#onAnswer(epoch, settled)));
-    else this.#onAnswer(epoch, answer);
+    this.#writer!.close(this.#inputEnded && this.#work === undefined);
   }
 
-  /** The table of protocol.md section 6.5. */
-  #onAnswer(epoch: ClosedEpoch, answer: CommitAnswer): void {
-    switch (answer.kind) {
-      case "OK":
-        this.#open!.outbound.onLengths(epoch.outputs, answer.lengths);
-        this.#onDurable(epoch);
-        return;
-      case "DUP":
-        this.#onDurable(epoch);
-        return;
-      case "FENCED":
-        this.#fail(new PartitionFencedError(this.id));
-        return;
-      case "HISTORY":
-        this.#fail(new SessionEndedError(new Error("the history of the Redis server changed")));
-        return;
-      case "ROLLBACK":
-        this.#fail(
-          new CommitFailedError(this.id, epoch.seq, new Error(`the stored epoch is ${answer.stored}`)),
-        );
-        return;
-      case "REFUSED":
-        this.#fail(new CommitRefusedError(this.id, answer.reason));
-        return;
-      case "LOST":
-        this.#fail(new SessionEndedError(answer.cause));
-    }
-  }
-
-  #onDurable(epoch: ClosedEpoch): void {
-    const open = this.#open!;
-    this.#inFlight = false;
+  /** @param told what sinks still do about the news */
+  #onDurable(final: boolean, told: readonly Promise<void>[]): void {
     this.#full = false;
-    this.#commits++;
-    for (const operator of open.chain.keyed) operator.acknowledge();
-    this.#env.exchange.deliver(epoch.outputs);
-    open.head.onCommitted(epoch.trims);
-    const told = open.sinks.map((sink) => sink.committed()).filter((each) => each instanceof Promise);
-    if (epoch.final || (this.#stopping && !this.#material && !this.#moved)) {
+    if (final || (this.#stopping && !this.#material && !this.#moved)) {
       Promise.all(told).then(
-        () => this.#finish(epoch.final ? "ended" : "stopped"),
+        () => this.#finish(final ? "ended" : "stopped"),
         (thrown: unknown) => this.#fail(toError(thrown)),
       );
       return;
@@ -572,6 +494,7 @@ export class PartitionActor implements Turnable {
 
   async #cleanUp(graceful: boolean): Promise<void> {
     this.#cancelRecheck?.();
+    this.#writer?.cancel();
     this.#cancelProcessingTimer?.();
     this.#env.backlog.remove(this);
     this.#dispatcher.remove(this);

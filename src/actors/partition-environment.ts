@@ -43,4 +43,6 @@ export interface PartitionEvents {
   /** The input is over and everything is durable. */
   onEnded(partition: PartitionId): void;
   onFailed(partition: PartitionId, error: Error): void;
+  /** The store refuses writes for now; the commit is sent again until it takes it. */
+  onCommitRefused(partition: PartitionId, reason: string): void;
 }

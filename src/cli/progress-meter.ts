@@ -36,7 +36,7 @@ export interface StageProgress {
   readonly backlogEntries: number;
   /** Epoch ms; null before the first and at the end. */
   readonly watermark: number | null;
-  /** How far the watermark is behind the clock; null without a watermark. */
+  /** How far the slowest worker's watermark is behind that worker's clock; null without a watermark. */
   readonly watermarkDelayMs: number | null;
   /** Shares of the partitions' time since the last look, 0 to 1; undefined when nothing is reported. */
   readonly busy: number | undefined;
@@ -113,16 +113,21 @@ export class ProgressMeter {
     let backlogEntries = 0;
     let reportedPartitions = 0;
     let watermark: number | null = null;
+    let watermarkDelayMs: number | null = null;
     for (const { report, isPresent, seenMs, growth, spanMs } of this.#workers.values()) {
       if (!isPresent) continue;
       const reported = report.stages.find((each) => each.stage === stage.id);
       if (reported === undefined) continue;
       reportedPartitions += reported.partitions;
       backlogEntries += reported.backlogEntries;
-      if (reported.watermark !== null)
+      const isStale = nowMs - seenMs > STALE_MS;
+      if (reported.watermark !== null) {
         watermark = Math.min(watermark ?? reported.watermark, reported.watermark);
+        const delayMs = report.atMs - reported.watermark + (isStale ? nowMs - seenMs : 0);
+        watermarkDelayMs = Math.max(watermarkDelayMs ?? delayMs, delayMs);
+      }
       const grown = growth.get(stage.id);
-      if (grown === undefined || nowMs - seenMs > STALE_MS) continue;
+      if (grown === undefined || isStale) continue;
       for (const name of TIMES) recent[name] += grown[name];
       if (spanMs === undefined || spanMs <= 0) continue;
       inPerSecond += (grown.recordsIn * 1_000) / spanMs;
@@ -145,7 +150,7 @@ export class ProgressMeter {
       late: total.late,
       backlogEntries,
       watermark,
-      watermarkDelayMs: watermark === null ? null : nowMs - watermark,
+      watermarkDelayMs,
       busy: share(recent.busyMs),
       backpressured: share(recent.backpressuredMs),
       idle: share(recent.idleMs),

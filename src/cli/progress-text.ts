@@ -138,7 +138,8 @@ export function formatSummary(summary: RunSummary): string {
   if (summary.skipped > 0) facts.push(`${formatCount(summary.skipped)} skipped`);
   if (summary.deadLetters > 0) facts.push(`${formatCount(summary.deadLetters)} dead letters`);
   if (summary.late > 0) facts.push(`${formatCount(summary.late)} late`);
-  if (summary.restarts > 0) facts.push(`${formatCount(summary.restarts)} restarts`);
+  if (summary.restarts > 0)
+    facts.push(`${formatCount(summary.restarts)} ${summary.restarts === 1 ? "restart" : "restarts"}`);
   return `job ${summary.job} ${summary.status} after ${formatDuration(summary.elapsedMs)}: ${facts.join(", ")}`;
 }
 

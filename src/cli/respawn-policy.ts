@@ -6,16 +6,16 @@ export interface RespawnPolicy {
   readonly maxDelayMs: number;
   /** More crashes in a row than this are not answered any more. */
   readonly maxCrashes: number;
-  /** A process that ran for so long was no part of a row. */
+  /** A process that worked for so long was no part of a row: whoever kills workers now and then may go on with it. */
   readonly healthyMs: number;
 }
 
-/** The first replacement comes at once, since the crash may be a kill; about 20 s of crashes in a row end the run. */
+/** The first replacement comes at once, since the crash may be a kill; a row of them ends the run within seconds. */
 export const defaultRespawnPolicy: RespawnPolicy = {
   baseDelayMs: 100,
   maxDelayMs: 5_000,
-  maxCrashes: 8,
-  healthyMs: 10_000,
+  maxCrashes: 6,
+  healthyMs: 3_000,
 };
 
 export type RespawnVerdict =
@@ -24,14 +24,14 @@ export type RespawnVerdict =
 
 /**
  * @param crashes in a row, before this one
- * @param ranMs how long the process lived
+ * @param workedMs time since the process had its first partition running; 0 when it never had
  */
 export function decideRespawn(
   crashes: number,
-  ranMs: number,
+  workedMs: number,
   policy: RespawnPolicy = defaultRespawnPolicy,
 ): RespawnVerdict {
-  const inRow = ranMs >= policy.healthyMs ? 1 : crashes + 1;
+  const inRow = workedMs >= policy.healthyMs ? 1 : crashes + 1;
   if (inRow > policy.maxCrashes) return { kind: "give-up", crashes: inRow };
   const delayMs = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (inRow - 1));
   return { kind: "respawn", delayMs, crashes: inRow };

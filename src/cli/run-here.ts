@@ -16,7 +16,7 @@ import type { Output } from "./output.ts";
 import { ProgressDisplay } from "./progress-display.ts";
 import { ProgressMeter } from "./progress-meter.ts";
 import { type JobProgress, summarise } from "./progress-text.ts";
-import { showNotice, showSummary } from "./run-news.ts";
+import { RunNews } from "./run-news.ts";
 import { StopSignals } from "./stop-signals.ts";
 import { noticeOf, tellParent } from "./worker-messages.ts";
 
@@ -40,18 +40,19 @@ class RunHere {
   readonly #job: Job;
   readonly #options: RunHereOptions;
   readonly #output: Output;
+  readonly #news: RunNews;
   readonly #managed: boolean;
   readonly #startedMs = performance.now();
   readonly #signals: StopSignals;
   #run: JobRun | undefined;
   #meter: ProgressMeter | undefined;
   #draining = false;
-  #restarts = 0;
 
   constructor(job: Job, options: RunHereOptions) {
     this.#job = job;
     this.#options = options;
     this.#output = options.output;
+    this.#news = new RunNews(options.output);
     this.#managed = options.managed === true;
     this.#signals = new StopSignals({
       onDrain: (signal) => this.#onDrain(signal),
@@ -130,9 +131,8 @@ class RunHere {
 
   #onEvent(event: RunEvent): void {
     const notice = noticeOf(event);
-    if (notice.kind === "partition-restart") this.#restarts++;
     if (this.#managed) void tellParent({ kind: "event", event: notice });
-    else showNotice(this.#output, notice);
+    else this.#news.notice(notice);
   }
 
   async #tell(status: string, failure: Error | undefined): Promise<number> {
@@ -155,7 +155,7 @@ class RunHere {
     const progress = this.#look();
     if (progress !== undefined) {
       const { job, elapsedMs, stages } = progress;
-      showSummary(this.#output, summarise(job, status, elapsedMs, this.#restarts, stages));
+      this.#news.summary(summarise(job, status, elapsedMs, this.#news.restarts, stages));
     }
     if (failure === undefined) return EXIT.ok;
     const error = reportOf(failure);

@@ -1,20 +1,51 @@
-// How the news of a run is shown, whoever does the work.
+// RunNews — how the news of a run is shown, whoever does the work.
 import type { Output } from "./output.ts";
 import { formatSummary, type RunSummary, summaryObject } from "./progress-text.ts";
 import { type EventNotice, isNoteworthy, noticeText } from "./worker-messages.ts";
 
-/** @param worker process id of the child that it happened in */
-export function showNotice(output: Output, notice: EventNotice, worker?: number): void {
-  const text = worker === undefined ? noticeText(notice) : `worker ${worker}: ${noticeText(notice)}`;
-  const object = { event: worker === undefined ? notice : { ...notice, pid: worker } };
-  if (isNoteworthy(notice)) output.note(text, object);
-  else output.detail(text, object);
-}
+/** The same kind of trouble comes again with every attempt and from every worker: for people, now and then is enough. */
+const REPEAT_MS = 2_000;
 
-/**
- * People read it beside the progress, on stderr; programs find it as the last line of stdout, also when quiet.
- */
-export function showSummary(output: Output, summary: RunSummary): void {
-  if (output.json) output.result("", summaryObject(summary));
-  else output.note(formatSummary(summary), {});
+export class RunNews {
+  readonly #output: Output;
+  readonly #shownMs = new Map<EventNotice["kind"], number>();
+  #restarts = 0;
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  /** Partitions and worker processes that were started again. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** @param worker process id of the child that it happened in */
+  notice(notice: EventNotice, worker?: number): void {
+    if (notice.kind === "partition-restart") this.#restarts++;
+    const text = worker === undefined ? noticeText(notice) : `worker ${worker}: ${noticeText(notice)}`;
+    const object = { event: worker === undefined ? notice : { ...notice, pid: worker } };
+    if (isNoteworthy(notice) && this.#isDue(notice.kind)) this.#output.note(text, object);
+    else this.#output.detail(text, object);
+  }
+
+  crash(pid: number, how: string, respawnInMs: number): void {
+    this.#restarts++;
+    this.#output.note(`worker ${pid} ended with ${how}; another one starts in ${respawnInMs} ms`, {
+      event: { kind: "worker-crash", pid, how, respawnInMs },
+    });
+  }
+
+  /** People read it beside the progress, on stderr; programs find it as the last line of stdout, also when quiet. */
+  summary(summary: RunSummary): void {
+    if (this.#output.json) this.#output.result("", summaryObject(summary));
+    else this.#output.note(formatSummary(summary), {});
+  }
+
+  #isDue(kind: EventNotice["kind"]): boolean {
+    const nowMs = performance.now();
+    if (nowMs - (this.#shownMs.get(kind) ?? Number.NEGATIVE_INFINITY) < REPEAT_MS) return false;
+    this.#shownMs.set(kind, nowMs);
+    return true;
+  }
 }

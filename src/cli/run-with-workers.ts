@@ -12,7 +12,7 @@ import type { Output } from "./output.ts";
 import { ProgressDisplay } from "./progress-display.ts";
 import { ProgressMeter, type StageShape } from "./progress-meter.ts";
 import { type JobProgress, summarise } from "./progress-text.ts";
-import { showNotice, showSummary } from "./run-news.ts";
+import { RunNews } from "./run-news.ts";
 import { StopSignals } from "./stop-signals.ts";
 import type { WorkerMessage } from "./worker-messages.ts";
 import { WorkerProcesses, type WorkersEnd } from "./worker-processes.ts";
@@ -46,6 +46,7 @@ class RunWithWorkers {
   readonly #options: RunWithWorkersOptions;
   readonly #startedMs = performance.now();
   readonly #meter: ProgressMeter;
+  readonly #news: RunNews;
   readonly #workers: WorkerProcesses;
   /** The latest of each worker, wherever it runs. */
   #reports = new Map<string, WorkerReport>();
@@ -54,12 +55,12 @@ class RunWithWorkers {
   #status: string | undefined;
   #outcome: string | undefined;
   #workerCount = 0;
-  #restarts = 0;
   #draining = false;
 
   constructor(options: RunWithWorkersOptions) {
     const { workers, childArgs, redis, output } = options;
     this.#options = options;
+    this.#news = new RunNews(output);
     this.#meter = new ProgressMeter(options.shapes);
     this.#workers = new WorkerProcesses({
       count: workers,
@@ -68,15 +69,7 @@ class RunWithWorkers {
       stdout: output.stdout,
       stderr: output.stderr,
       onMessage: (message, pid) => this.#onMessage(message, pid),
-      onCrash: ({ pid, how, respawnInMs }) => {
-        this.#restarts++;
-        output.note(
-          `worker ${pid} ended with ${how}; the others take over, a new one starts in ${respawnInMs} ms`,
-          {
-            event: { kind: "worker-crash", pid, how, respawnInMs },
-          },
-        );
-      },
+      onCrash: ({ pid, how, respawnInMs }) => this.#news.crash(pid, how, respawnInMs),
     });
   }
 
@@ -134,8 +127,7 @@ class RunWithWorkers {
 
   #onMessage(message: WorkerMessage, pid: number): void {
     if (message.kind === "event") {
-      if (message.event.kind === "partition-restart") this.#restarts++;
-      showNotice(this.#options.output, message.event, pid);
+      this.#news.notice(message.event, pid);
       return;
     }
     // The last word of a worker, which its report in Redis went away with.
@@ -167,7 +159,7 @@ class RunWithWorkers {
     const error = await this.#errorOf(end, watch);
     const status = error === undefined ? (this.#outcome ?? "drained") : "failed";
     const { elapsedMs, stages } = this.#progress();
-    showSummary(output, summarise(job, status, elapsedMs, this.#restarts, stages));
+    this.#news.summary(summarise(job, status, elapsedMs, this.#news.restarts, stages));
     if (error === undefined) return EXIT.ok;
     output.error(error);
     return exitCodeFor(error.code);

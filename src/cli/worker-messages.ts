@@ -26,24 +26,32 @@ export function noticeOf(event: RunEvent): EventNotice {
         ...{ kind: event.kind, partition: event.partition },
         ...{ message: event.error.message, delayMs: event.delayMs },
       };
+    case "commit-refused":
+      return { kind: event.kind, partition: event.partition, message: event.reason };
     case "job-failing":
       return {
         kind: event.kind,
         message: event.error.message,
         ...(event.partition === undefined ? {} : { partition: event.partition }),
       };
-    default:
+    case "commit-refused":
+      return { kind: event.kind, partition: event.partition, message: event.reason };
+    case "session-lost":
+    case "control-plane-lost":
       return { kind: event.kind, message: event.error.message };
   }
 }
 
+const NOTEWORTHY: ReadonlySet<EventNotice["kind"]> = new Set([
+  "partition-restart",
+  "commit-refused",
+  "session-lost",
+  "control-plane-lost",
+]);
+
 /** Whether people want to know without having asked. */
 export function isNoteworthy(notice: EventNotice): boolean {
-  return (
-    notice.kind === "partition-restart" ||
-    notice.kind === "session-lost" ||
-    notice.kind === "control-plane-lost"
-  );
+  return NOTEWORTHY.has(notice.kind);
 }
 
 export function noticeText(notice: EventNotice): string {
@@ -54,8 +62,12 @@ export function noticeText(notice: EventNotice): string {
       return `partition ${notice.partition} has ended`;
     case "partition-restart":
       return `partition ${notice.partition} failed and starts again in ${notice.delayMs} ms: ${notice.message}`;
+    case "commit-refused":
+      return `Redis refuses the commits of partition ${notice.partition}, trying again: ${notice.message}`;
     case "job-failing":
       return `the job fails: ${notice.message}`;
+    case "commit-refused":
+      return `Redis takes no commit of partition ${notice.partition} now, trying again: ${notice.message}`;
     case "session-lost":
       return `the link to Redis is over and a new one is opened: ${notice.message}`;
     case "control-plane-lost":

@@ -37,7 +37,8 @@ export type WorkersEnd =
 
 interface Slot {
   child: ChildProcess | undefined;
-  startedMs: number;
+  /** When its first partition ran; undefined before. */
+  workingSinceMs: number | undefined;
   crashes: number;
   last: WorkerMessage | undefined;
   respawn: NodeJS.Timeout | undefined;
@@ -61,7 +62,7 @@ export class WorkerProcesses {
     });
     this.#slots = Array.from({ length: options.count }, () => ({
       child: undefined,
-      startedMs: 0,
+      workingSinceMs: undefined,
       crashes: 0,
       last: undefined,
       respawn: undefined,
@@ -102,12 +103,13 @@ export class WorkerProcesses {
     });
     slot.child = child;
     slot.last = undefined;
-    slot.startedMs = performance.now();
+    slot.workingSinceMs = undefined;
     forwardLines(child.stdout!, stdout);
     forwardLines(child.stderr!, stderr);
     child.on("message", (message) => {
       if (!isWorkerMessage(message)) return;
       if (message.kind !== "event") slot.last = message;
+      else if (message.event.kind === "partition-running") slot.workingSinceMs ??= performance.now();
       this.#options.onMessage(message, child.pid ?? 0);
     });
     child.on("error", (error) => {
@@ -133,7 +135,8 @@ export class WorkerProcesses {
   }
 
   #replace(slot: Slot, pid: number, how: string): void {
-    const verdict = decideRespawn(slot.crashes, performance.now() - slot.startedMs, this.#policy);
+    const nowMs = performance.now();
+    const verdict = decideRespawn(slot.crashes, nowMs - (slot.workingSinceMs ?? nowMs), this.#policy);
     slot.crashes = verdict.crashes;
     if (verdict.kind === "give-up") {
       const { last } = slot;

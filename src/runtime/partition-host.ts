@@ -17,6 +17,7 @@ export interface HostEvents {
   /** A partition failed and is tried again after `delayMs`. */
   onRestart(partition: PartitionId, error: Error, delayMs: number): void;
   onRunning(partition: PartitionId): void;
+  onCommitRefused(partition: PartitionId, reason: string): void;
 }
 
 interface Hosted {
@@ -112,6 +113,7 @@ export class PartitionHost {
         onRunning: () => {
           if (isCurrent()) this.#events.onRunning(partition);
         },
+        onCommitRefused: (_id, reason) => this.#events.onCommitRefused(partition, reason),
         onEnded: () => {
           hosted.done = true;
           this.#events.onEnded(partition);

@@ -13,6 +13,7 @@ export type RunEvent =
       readonly error: Error;
       readonly delayMs: number;
     }
+  | { readonly kind: "commit-refused"; readonly partition: PartitionId; readonly reason: string }
   | { readonly kind: "job-failing"; readonly partition: PartitionId | undefined; readonly error: Error }
   | { readonly kind: "session-lost"; readonly error: Error }
   | { readonly kind: "control-plane-lost"; readonly error: Error };

@@ -129,6 +129,10 @@ export class Weir {
           redis === undefined
             ? async () => embeddedSession(store, job.name)
             : () => redisSession(redis, job.name, record.incarnation),
+        startHeartbeat:
+          redis === undefined
+            ? undefined
+            : (onGone) => HeartbeatThread.start({ url: redis, job: job.name, worker: id, onGone }),
         settings,
         detector: {
           ...defaultDetectorSettings,
@@ -142,13 +146,8 @@ export class Weir {
         roundMs: ROUND_MS,
         onEvent: options.onEvent ?? (() => {}),
       };
-      const heartbeat =
-        redis === undefined
-          ? undefined
-          : await HeartbeatThread.start({ url: redis, job: job.name, worker: id });
       const run = new JobRun(job.name, new Worker(workerOptions), coordination, plan, async () => {
         this.#runs.delete(run);
-        await heartbeat?.stop();
         await coordination.close();
       });
       this.#runs.add(run);

@@ -39,6 +39,11 @@ export interface StoreSession {
   close(): Promise<void>;
 }
 
+export interface Heartbeat {
+  /** No beat is sent after it resolves. */
+  stop(): Promise<void>;
+}
+
 export interface WorkerOptions {
   readonly id: string;
   readonly plan: JobPlan;
@@ -48,6 +53,8 @@ export interface WorkerOptions {
   /** Undefined for embedded jobs. */
   readonly redisUrl: string | undefined;
   readonly openSession: () => Promise<StoreSession>;
+  /** Starts the worker's sign of life once it has joined; `onGone` is called when its record vanished. */
+  readonly startHeartbeat: ((onGone: () => void) => Heartbeat) | undefined;
   readonly settings: EngineSettings;
   readonly detector: DetectorSettings;
   readonly clock: Clock;
@@ -90,6 +97,7 @@ export class Worker {
   #disposeSession: (() => void) | undefined;
   #openingSession = false;
   #assigned: ReadonlyMap<PartitionId, number> = new Map();
+  #heartbeat: Heartbeat | undefined;
   #pendingFailure: JobFailure | undefined;
   #wakeLoop: () => void = () => {};
   #lastReportMs = 0;
@@ -117,6 +125,7 @@ export class Worker {
       if (this.#life.current !== "left") this.#life.to("left");
       this.#host?.abandonAll();
       await this.#dropSession();
+      await this.#heartbeat?.stop();
       await coordination.leave(id).catch(() => {});
     }
     return outcome;
@@ -146,6 +155,7 @@ export class Worker {
 
   async #join(): Promise<void> {
     await this.#options.coordination.join({ id: this.#options.id, host: hostname(), pid: process.pid });
+    this.#heartbeat ??= this.#options.startHeartbeat?.(() => this.#wakeLoop());
   }
 
   /** One look at the control plane. @returns how the job ended, or undefined to go on */
@@ -250,6 +260,8 @@ export class Worker {
           options.onEvent({ kind: "partition-ended", partition });
           this.#wakeLoop();
         },
+        onCommitRefused: (partition, reason) =>
+          options.onEvent({ kind: "commit-refused", partition, reason }),
         onJobFailure: (partition, error) => this.#failJob(partition, error),
         onSessionDoubt: (error) => this.#endSession(session, error),
         onRestart: (partition, error, delayMs) =>

@@ -10,6 +10,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { RedisChannelReader } from "../../src/broker/redis-channel.ts";
 import { decodeFrame } from "../../src/broker/wire.ts";
+import type { Codec } from "../../src/core/codec.ts";
 import type { ChannelId } from "../../src/core/ids.ts";
 import type { ChannelCursor, ChannelEntry, ChannelReader } from "../../src/core/ports/channel.ts";
 import type {
@@ -23,10 +24,10 @@ import type {
 } from "../../src/core/ports/state-backend.ts";
 import { JobKeys } from "../../src/redis/keys.ts";
 import { isErrorReply, RedisSession } from "../../src/redis/session.ts";
+import type { StoreSession } from "../../src/runtime/worker.ts";
 import { CommitEncoder } from "../../src/state/commit-encoder.ts";
 import { RedisStateBackend } from "../../src/state/redis-state-backend.ts";
 import { StateReader } from "../../src/state/redis-state-reader.ts";
-import type { StoreSession } from "../../src/runtime/worker.ts";
 
 const RETRY_MS = 50;
 
@@ -62,7 +63,8 @@ class Reconnecting {
       try {
         return await act(await this.#current());
       } catch (error) {
-        if (this.#closed || isErrorReply(error) || (error as { code?: string }).code === undefined) throw error;
+        if (this.#closed || isErrorReply(error) || (error as { code?: string }).code === undefined)
+          throw error;
         await sleep(RETRY_MS);
       }
     }
@@ -113,7 +115,8 @@ class UnprotectedBackend implements StateBackend {
         link.run(async (session) =>
           (await new RedisStateBackend(session, this.#job).attach(request)).loadTimers(operator, first, end),
         ),
-      commit(epoch: EpochCommit): Promise<CommitAnswer> {
+      commit(given: EpochCommit): Promise<CommitAnswer> {
+        const epoch = freeze(given);
         const answer = turn.then(() =>
           link.run(async (session) => {
             const matching = await matchStored(session, metaKey, epoch);
@@ -137,6 +140,27 @@ class UnprotectedBackend implements StateBackend {
     };
   }
 }
+
+/** Serialises the state now: the operator goes on while the epoch waits for its turn. */
+function freeze(epoch: EpochCommit): EpochCommit {
+  const state = epoch.state.map((writes) => ({
+    ...writes,
+    scalars: writes.scalars.map(({ state, codec, fields, values }) => ({
+      state,
+      codec: asIs,
+      fields: [...fields],
+      values: values.map((value) => (value === undefined ? undefined : codec.encode(value))),
+    })),
+  }));
+  return { ...epoch, state };
+}
+
+const asIs: Codec<unknown> = {
+  name: "as-is",
+  version: 1,
+  encode: (bytes) => bytes as Uint8Array,
+  decode: (bytes) => bytes,
+};
 
 /** The epoch as it must look to pass every comparison now. */
 async function matchStored(

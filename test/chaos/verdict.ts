@@ -44,7 +44,8 @@ export function judge(
         break;
       case "progress": {
         const next = (progress.get(result.key) ?? 0) + job.reportEvery;
-        if (result.count !== next) note(`${result.key}: progress ${result.count} came where ${next} was next`);
+        if (result.count !== next)
+          note(`${result.key}: progress ${result.count} came where ${next} was next`);
         progress.set(result.key, result.count);
         break;
       }

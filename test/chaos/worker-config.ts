@@ -39,7 +39,9 @@ export interface WorkerConfig {
   readonly job: ChaosJob;
   readonly settings: Partial<EngineSettings>;
   /** Undefined: the engine's defaults for detection, heartbeat and rounds. */
-  readonly pace: { readonly deadAfterMs: number; readonly beatMs: number; readonly roundMs: number } | undefined;
+  readonly pace:
+    | { readonly deadAfterMs: number; readonly beatMs: number; readonly roundMs: number }
+    | undefined;
   readonly replyTimeoutMs: number;
   /** `<step>:<n>`: SIGKILL at the n-th time, n >= 1. */
   readonly crashAt: string | undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { decideEpoch, type EpochFacts } from "../../src/checkpoint/epoch-commit.ts";
+import { decideEpoch, type EpochFacts } from "../../src/checkpoint/epoch-decision.ts";
 
 const bounds = { commitIntervalMs: 20, epochBytes: 1_000, epochWrites: 100 };
 const quiet: EpochFacts = {

@@ -1,9 +1,7 @@
-// Epoch — step 7 of the walk: when an epoch closes, and what its commit is made of.
+// The epoch decision — step 7 of the walk: when the open epoch of a partition closes.
 //
 // Natural batching: with an idle input every record commits at once; under load the commit in flight makes the next
 // epoch grow, up to its bounds in age, bytes and writes.
-import type { ChannelTrim, MetaField, OutputFrame, StateWrites } from "../core/ports/state-backend.ts";
-
 /** What the decision looks at. */
 export interface EpochFacts {
   /** A commit (or a sink's prepare) is in flight; one at a time. */
@@ -47,15 +45,4 @@ export function decideEpoch(facts: EpochFacts, bounds: EpochBounds): EpochVerdic
   const patienceMs = bounds.commitIntervalMs * (facts.material ? 1 : IMMATERIAL_PATIENCE);
   if (facts.ageMs >= patienceMs) return { kind: "close" };
   return { kind: "grow", recheckMs: patienceMs - facts.ageMs };
-}
-
-/** A closed epoch on its way to the store. */
-export interface ClosedEpoch {
-  readonly seq: number;
-  readonly outputs: readonly OutputFrame[];
-  readonly state: readonly StateWrites[];
-  readonly trims: readonly ChannelTrim[];
-  readonly meta: readonly MetaField[];
-  /** The partition ends with this epoch. */
-  readonly final: boolean;
 }

@@ -1,0 +1,215 @@
+// ChaosCluster — one chaos job on one Redis with any number of worker processes, and the proof at its end.
+//
+// Owns:      the worker processes, the steering files, the reading of results.
+// Does not:  own the Redis or the links to it: tests hurt those themselves.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { EngineSettings } from "../../src/actors/settings.ts";
+import { partitionId } from "../../src/core/ids.ts";
+import { JobKeys } from "../../src/redis/keys.ts";
+import type { RedisServer } from "../support/redis-server.ts";
+import { uniqueTag } from "../support/test-redis.ts";
+import { waitFor } from "../support/wait-for.ts";
+import { type ChaosJob, type ChaosResult, limitFile, resultStream, slowFile, windowStream } from "./job.ts";
+import { judge, type Verdict, type WindowRow } from "./verdict.ts";
+import type { Control, WorkerConfig, WorkerEvent } from "./worker-config.ts";
+import { WorkerHandle } from "./worker-handle.ts";
+
+export interface ClusterOptions {
+  readonly job?: Partial<ChaosJob>;
+  readonly settings?: Partial<EngineSettings>;
+  /** Undefined: fast failure detection, so that a test with many take-overs is short. "default": the engine's own. */
+  readonly pace?: WorkerConfig["pace"] | "default";
+  readonly control?: Control;
+  readonly staleViewMs?: number;
+  readonly onEvent?: (event: WorkerEvent, worker: WorkerHandle) => void;
+}
+
+export interface WorkerOptions {
+  /** Instead of the server's own URL, for example that of a proxy. */
+  readonly redis?: string;
+  readonly crashAt?: string;
+  readonly standby?: boolean;
+}
+
+const STAGES = ["numbers", "count", "verify"];
+/** Slower than the engine's defaults would be a poor test; much faster would declare busy processes dead. */
+const FAST_PACE: WorkerConfig["pace"] = { deadAfterMs: 700, beatMs: 100, roundMs: 50 };
+
+export class ChaosCluster {
+  readonly job: ChaosJob;
+  readonly workers: WorkerHandle[] = [];
+  readonly #server: RedisServer;
+  readonly #options: ClusterOptions;
+  readonly #startedMs = performance.now();
+  #limit: number | undefined;
+
+  constructor(server: RedisServer, options: ClusterOptions = {}) {
+    this.#server = server;
+    this.#options = options;
+    this.job = {
+      name: uniqueTag("chaos"),
+      partitions: 2,
+      keys: 300,
+      ratePerSecond: 1_000,
+      maxBatch: 40,
+      reportEvery: 5,
+      padBytes: 20,
+      slowMs: 100,
+      dir: mkdtempSync(join(tmpdir(), "weir-chaos-")),
+      ...options.job,
+    };
+  }
+
+  get alive(): WorkerHandle[] {
+    return this.workers.filter((worker) => worker.isAlive);
+  }
+
+  /** Starts a worker process; it joins by itself. */
+  add(options: WorkerOptions = {}): WorkerHandle {
+    const { settings, pace, control, staleViewMs = 0, onEvent } = this.#options;
+    const config: WorkerConfig = {
+      redis: options.redis ?? this.#server.url,
+      job: this.job,
+      settings: { cacheEntries: 100, ...settings },
+      pace: pace === "default" ? undefined : (pace ?? FAST_PACE),
+      replyTimeoutMs: 1_000,
+      crashAt: options.crashAt,
+      control,
+      staleViewMs,
+      standby: options.standby ?? false,
+    };
+    const worker = new WorkerHandle(config, onEvent);
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** Starts `count` workers and waits until every partition is running. */
+  async start(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) this.add();
+    await this.waitForProgress(1, 30_000);
+  }
+
+  /** @returns partitions of the job, such as `count.0` */
+  get partitions(): string[] {
+    return STAGES.flatMap((stage) =>
+      Array.from({ length: this.job.partitions }, (_, index) => partitionId(stage, index)),
+    );
+  }
+
+  /** Committed epochs per partition, as stored. */
+  async epochs(): Promise<Map<string, number>> {
+    const keys = new JobKeys(this.job.name).incarnation(1);
+    const epochs = new Map<string, number>();
+    for (const partition of this.partitions)
+      epochs.set(partition, Number(await this.#server.cli("HGET", keys.meta(partition), "seq")));
+    return epochs;
+  }
+
+  /** Owner of every partition, as assigned. */
+  async owners(): Promise<Map<string, { worker: string; version: number }>> {
+    const flat = (await this.#server.cli("HGETALL", new JobKeys(this.job.name).assignments)) as string[];
+    const owners = new Map<string, { worker: string; version: number }>();
+    for (let i = 0; i < flat.length; i += 2) {
+      const [version = "0", worker = ""] = flat[i + 1]!.split(" ");
+      owners.set(flat[i]!, { worker, version: Number(version) });
+    }
+    return owners;
+  }
+
+  /** Waits until every partition has committed `commits` epochs more than now. */
+  async waitForProgress(commits: number, deadlineMs: number): Promise<void> {
+    const before = await this.epochs().catch(() => new Map<string, number>());
+    await waitFor(
+      async () => {
+        const now = await this.epochs();
+        return this.partitions.every(
+          (partition) => now.get(partition)! >= (before.get(partition) || 0) + commits,
+        );
+      },
+      {
+        deadlineMs,
+        intervalMs: 25,
+        describe: () => `${commits} more epochs of every partition; ${this.describe()}`,
+      },
+    );
+  }
+
+  /** Sets how many records there are: above everything that can have been read by now. */
+  end(): number {
+    const seconds = (performance.now() - this.#startedMs) / 1_000;
+    this.#limit ??= Math.ceil(this.job.ratePerSecond * seconds) + 50 * this.job.maxBatch;
+    writeFileSync(limitFile(this.job), String(this.#limit));
+    return this.#limit;
+  }
+
+  /** Makes the results sink slow, or fast again. */
+  slow(on: boolean): void {
+    if (on) writeFileSync(slowFile(this.job), "");
+    else rmSync(slowFile(this.job), { force: true });
+  }
+
+  /** Ends the input and waits until all live workers have left a finished job. */
+  async finish(deadlineMs = 60_000): Promise<Verdict> {
+    this.end();
+    await waitFor(() => this.workers.every((worker) => !worker.isAlive), {
+      deadlineMs,
+      intervalMs: 25,
+      describe: () => `all workers to finish; ${this.describe()}`,
+    });
+    if (!this.workers.some((worker) => worker.count("over", "finished") > 0))
+      throw new Error(`no worker saw the job finish; ${this.describe()}`);
+    return this.verdict();
+  }
+
+  /** Judges what the result streams hold now. */
+  async verdict(): Promise<Verdict> {
+    return judge(
+      this.job,
+      this.#limit ?? 0,
+      (await this.#rows(resultStream(this.job))) as ChaosResult[],
+      (await this.#rows(windowStream(this.job))) as WindowRow[],
+    );
+  }
+
+  /** Number of events of all workers, dead ones included. */
+  count(kind: WorkerEvent["kind"], code?: string): number {
+    return this.workers.reduce((sum, worker) => sum + worker.count(kind, code), 0);
+  }
+
+  /** Kills what is left and removes the directory. */
+  async stop(): Promise<void> {
+    await Promise.all(this.alive.map((worker) => worker.kill()));
+    rmSync(this.job.dir, { recursive: true, force: true });
+  }
+
+  describe(): string {
+    return this.workers.map((worker) => `worker ${worker.pid}: ${worker.describe()}`).join("\n");
+  }
+
+  async #rows(stream: string): Promise<unknown[]> {
+    const rows: unknown[] = [];
+    let from = "-";
+    for (;;) {
+      const entries = (await this.#server.cli("XRANGE", stream, from, "+", "COUNT", 5_000)) as [
+        string,
+        string[],
+      ][];
+      for (const [, fields] of entries) rows.push(JSON.parse(fields[1]!));
+      const last = entries.at(-1);
+      if (last === undefined || entries.length < 5_000) return rows;
+      from = `(${last[0]}`;
+    }
+  }
+}
+
+/** Lets a fault take effect for a random while; the only pause of these tests that waits for no condition. */
+export async function letRun(
+  fromMs: number,
+  toMs: number,
+  random: () => number = Math.random,
+): Promise<void> {
+  await sleep(fromMs + random() * (toMs - fromMs));
+}

@@ -1,0 +1,125 @@
+// WorkerHandle — the parent's side of one worker process.
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { waitFor } from "../support/wait-for.ts";
+import type { WorkerCommand, WorkerConfig, WorkerEvent } from "./worker-config.ts";
+
+export interface WorkerExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+const PROGRAM = fileURLToPath(new URL("worker-process.ts", import.meta.url));
+
+export class WorkerHandle {
+  /** Everything it said, in order. */
+  readonly events: WorkerEvent[] = [];
+  readonly exited: Promise<WorkerExit>;
+  readonly #child: ChildProcess;
+  readonly #errorOutput: string[] = [];
+  #exit: WorkerExit | undefined;
+  #paused = false;
+
+  /** @param onEvent called with every event, after it was added to {@link events} */
+  constructor(config: WorkerConfig, onEvent: (event: WorkerEvent, worker: WorkerHandle) => void = () => {}) {
+    this.#child = spawn(process.execPath, ["--import", "tsx", PROGRAM, JSON.stringify(config)], {
+      stdio: ["pipe", "pipe", "pipe"],
+      cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    });
+    createInterface({ input: this.#child.stdout! }).on("line", (line) => {
+      const event = parseEvent(line);
+      if (event === undefined) return;
+      this.events.push(event);
+      onEvent(event, this);
+    });
+    this.#child.stderr!.on("data", (chunk: Buffer) => this.#errorOutput.push(chunk.toString()));
+    this.#child.stdin!.on("error", () => undefined); // it died before it could read
+    this.exited = new Promise((resolve) => {
+      this.#child.once("close", (code, signal) => {
+        this.#exit = { code, signal };
+        resolve(this.#exit);
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /** Id under which it joined the job, if it did. */
+  get id(): string | undefined {
+    return this.events.find((event) => event.kind === "joined")?.worker;
+  }
+
+  get exit(): WorkerExit | undefined {
+    return this.#exit;
+  }
+
+  get isAlive(): boolean {
+    return this.#exit === undefined;
+  }
+
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  /** What it wrote to standard error, for messages. */
+  get errorOutput(): string {
+    return this.#errorOutput.join("").slice(-4_000);
+  }
+
+  command(command: WorkerCommand): void {
+    this.#child.stdin!.write(`${command}\n`);
+  }
+
+  /** SIGKILL; resolves when the process is gone. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.exited;
+  }
+
+  /** SIGSTOP: it keeps its connections and answers nothing. */
+  pause(): void {
+    this.#paused = true;
+    this.#child.kill("SIGSTOP");
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    this.#paused = false;
+    this.#child.kill("SIGCONT");
+  }
+
+  count(kind: WorkerEvent["kind"], code?: string): number {
+    return this.events.filter((event) => event.kind === kind && (code === undefined || event.code === code))
+      .length;
+  }
+
+  /** @param from index in {@link events} at which to begin */
+  async waitForEvent(
+    accept: (event: WorkerEvent) => boolean,
+    what: string,
+    deadlineMs: number,
+    from = 0,
+  ): Promise<WorkerEvent> {
+    return waitFor(() => this.events.slice(from).find(accept), {
+      deadlineMs,
+      describe: () => `worker ${this.pid} ${what}; ${this.describe()}`,
+    });
+  }
+
+  /** Its last words, for messages. */
+  describe(): string {
+    const last = this.events.slice(-5).map((event) => JSON.stringify(event));
+    return `exit ${JSON.stringify(this.#exit)}; last events:\n${last.join("\n")}\n${this.errorOutput}`;
+  }
+}
+
+function parseEvent(line: string): WorkerEvent | undefined {
+  try {
+    return JSON.parse(line) as WorkerEvent;
+  } catch {
+    return undefined;
+  }
+}

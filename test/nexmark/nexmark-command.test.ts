@@ -1,0 +1,202 @@
+// `weir nexmark` as people start it: a process, with worker processes of its own that are killed while they work.
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { formatNexmarkEvent, type NexmarkEvent } from "../../src/nexmark/events.ts";
+import { createNexmarkGenerator } from "../../src/nexmark/generator.ts";
+import { type NexmarkQuery, nexmarkQueries } from "../../src/nexmark/queries.ts";
+import { connect, type Weir } from "../../src/runtime/weir.ts";
+import { testRedisUrl, uniqueTag } from "../support/test-redis.ts";
+import { waitFor } from "../support/wait-for.ts";
+import { oracles, sortedLines } from "./oracle.ts";
+
+const queries = Object.keys(nexmarkQueries) as NexmarkQuery[];
+const script = fileURLToPath(new URL("cli.ts", import.meta.url));
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "weir-nexmark-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Started {
+  readonly ended: Promise<Ended>;
+  /** Process ids of the workers, once they are told. */
+  workers(): readonly number[];
+}
+
+function start(args: readonly string[]): Started {
+  const child = spawn(process.execPath, ["--import", "tsx", script, "nexmark", ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let workers: readonly number[] = [];
+  const out: string[] = [];
+  const err: string[] = [];
+  child.stdout.on("data", (chunk: Buffer) => out.push(String(chunk)));
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    err.push(line);
+    if (!line.startsWith('{"event":{"kind":"workers"')) return;
+    workers = (JSON.parse(line) as { event: { pids: number[] } }).event.pids;
+  });
+  const ended = new Promise<Ended>((resolve) => {
+    child.on("close", (code) => resolve({ code, stdout: out.join(""), stderr: err.join("\n") }));
+  });
+  return { ended, workers: () => workers };
+}
+
+function generated(
+  count: number,
+  seed: number,
+  eventsPerSecond: number,
+  outOfOrderGroupSize = 1,
+): NexmarkEvent[] {
+  const generator = createNexmarkGenerator({ seed, eventsPerSecond, outOfOrderGroupSize });
+  return Array.from({ length: count }, (_, n) => generator.event(n));
+}
+
+async function sortedFile(path: string): Promise<string[]> {
+  return (await readFile(path, "utf8")).trimEnd().split("\n").sort();
+}
+
+describe("weir nexmark", () => {
+  test("writes the rows of generated events, and tells the totals", async () => {
+    const path = join(folder, "made", "rows.ndjson");
+    const { code, stdout, stderr } = await start([
+      ...["--query", "q5", "--events", "20000", "--seed", "7", "--events-per-second", "200"],
+      ...["--output", path, "--json", "--quiet"],
+    ]).ended;
+    const expected = sortedLines(oracles.q5(generated(20_000, 7, 200)));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(await sortedFile(path)).toEqual(expected);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ query: "q5", job: expect.stringMatching(/^nexmark-q5-7-20000-/), status: "finished" },
+      ...{ events: 20_000, rows: expected.length, output: path },
+      seconds: expect.any(Number),
+      eventsPerSecond: expect.any(Number),
+    });
+    expect(await readdir(join(folder, "made"))).toEqual(["rows.ndjson"]);
+  });
+
+  test("reads recorded events, and replaces the rows of an earlier run", async () => {
+    const input = join(folder, "events.ndjson");
+    const output = join(folder, "q3.ndjson");
+    const events = generated(5_000, 3, 1_000);
+    await writeFile(input, events.map((event) => `${formatNexmarkEvent(event)}\n`).join(""));
+    await writeFile(output, "something older\n");
+    const { code, stdout } = await start(["--query", "q3", "--input", input, "--output", output]).ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^q3: 5,000 events, \d+ rows in \d+\.\d\d s, [\d,]+ events\/s; the rows are in /);
+    expect(await sortedFile(output)).toEqual(sortedLines(oracles.q3(events)));
+  });
+
+  test("a query without rows leaves an empty file", async () => {
+    const output = join(folder, "empty.ndjson");
+    const { code } = await start(["--query", "q2", "--events", "3", "--output", output]).ended;
+    expect({ code, text: await readFile(output, "utf8") }).toEqual({ code: 0, text: "" });
+  });
+
+  const wrong: readonly (readonly [what: string, args: readonly string[], code: string, words: RegExp])[] = [
+    ["an unknown query", ["--query", "q4"], "INVALID_OPTION", /"q4"; give one of q0, q1, /],
+    [
+      "a number that is none",
+      ["--query", "q0", "--events", "1k"],
+      "INVALID_OPTION",
+      /--events" is "1k"; give a whole/,
+    ],
+    ["a number out of range", ["--query", "q0", "--parallelism", "257"], "INVALID_OPTION", /from 1 to 256/],
+    [
+      "a file that is missing",
+      ["--query", "q0", "--input", "/no/events"],
+      "FILE_SOURCE",
+      /"\/no\/events": it does not/,
+    ],
+    ["workers without Redis", ["--query", "q0", "--workers", "2"], "USAGE", /--workers needs a Redis/],
+    ["a wrong URL", ["--query", "q0", "--redis", "nowhere"], "REDIS_URL", /nowhere/],
+    ["a wrong name", ["--query", "q0", "--job", "a b"], "INVALID_OPTION", /--job" is "a b"; give letters/],
+  ];
+  test.each(wrong)("refuses %s before anything runs", async (_what, args, code, words) => {
+    const output = join(folder, "refused.ndjson");
+    const ended = await start([...args, "--output", output, "--json"]).ended;
+    expect(ended.stdout).toBe("");
+    const { error } = JSON.parse(ended.stderr) as { error: { code: string; message: string } };
+    expect({ code: error.code, exit: ended.code }).toEqual({ code, exit: code === "FILE_SOURCE" ? 1 : 2 });
+    expect(error.message).toMatch(words);
+    expect(await readdir(folder)).not.toContain("refused.ndjson");
+  });
+
+  test("fails with the line that is no event", async () => {
+    const input = join(folder, "broken.ndjson");
+    await writeFile(input, `${formatNexmarkEvent(generated(1, 1, 100)[0]!)}\n{"event_type":7,"seq":1}\n`);
+    const { code, stderr } = await start([
+      "--query",
+      "q0",
+      "--input",
+      input,
+      "--output",
+      join(folder, "x.ndjson"),
+    ]).ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain("broken.ndjson line 2 does not fit the schema: event_type: must be 0 (person)");
+  });
+});
+
+describe("weir nexmark with worker processes on Redis", () => {
+  const count = 12_000;
+  // 60 s of event time in 2.4 s of real time, out of order by up to 2 s.
+  const shape = { seed: 7, eventsPerSecond: 200, outOfOrderGroupSize: 400, rate: 5_000 };
+  const events = generated(count, shape.seed, shape.eventsPerSecond, shape.outOfOrderGroupSize);
+  let weir: Weir;
+  beforeAll(async () => {
+    weir = await connect({ redis: testRedisUrl() });
+  });
+  afterAll(() => weir.close());
+
+  const cases = queries.flatMap((query, index) => [[query, index % 2 === 0 ? 2 : 3] as const]);
+
+  test.each(cases)(
+    "%s in %i partitions gives the rows of the oracle although a worker is killed in the middle",
+    async (query, parallelism) => {
+      const job = uniqueTag(`killed-${query}`);
+      const output = join(folder, `${job}.ndjson`);
+      const run = start([
+        ...["--query", query, "--events", String(count), "--seed", String(shape.seed)],
+        ...["--events-per-second", String(shape.eventsPerSecond)],
+        ...["--out-of-order-group", String(shape.outOfOrderGroupSize), "--rate", String(shape.rate)],
+        ...["--redis", testRedisUrl(), "--workers", "2", "--parallelism", String(parallelism)],
+        ...["--job", job, "--output", output, "--json"],
+      ]);
+      const readSoFar = async (): Promise<number> => {
+        const workers = (await weir.status(job))?.workers ?? [];
+        return workers
+          .flatMap((worker) => worker.report?.stages ?? [])
+          .filter(({ stage }) => stage === "events")
+          .reduce((sum, { recordsIn }) => sum + recordsIn, 0);
+      };
+      try {
+        const read = await waitFor(async () => (await readSoFar()) > count / 4 && readSoFar(), {
+          deadlineMs: 30_000,
+          describe: "a quarter of the events to be read",
+        });
+        expect(read, "the kill comes in the middle").toBeLessThan(count);
+        process.kill(run.workers()[0]!, "SIGKILL");
+      } finally {
+        const { code, stdout, stderr } = await run.ended;
+        expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+        expect(stderr).toContain('"how":"signal SIGKILL"');
+        expect(JSON.parse(stdout)).toMatchObject({ status: "finished", events: count });
+      }
+      expect(await sortedFile(output)).toEqual(sortedLines(oracles[query](events)));
+      await weir.remove(job);
+    },
+  );
+});
