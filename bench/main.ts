@@ -138,7 +138,7 @@ async function nexmarkPart(server: RedisServer): Promise<void> {
         job: jobName(query),
         redis: redis?.url,
         parallelism: 2,
-        startAtMs: 0,
+        startAtMs: gateMs(),
       };
       const { results: _, ...run } = await runTask(task, workers, sizes.events, redis);
       line[name] = run;

@@ -61,6 +61,22 @@ export function pooledBids(records: number, startAtMs: number): Source<Bid> {
   };
 }
 
+/** Holds the first read of every split back until `startAtMs` (epoch ms). */
+export function gated<T>(source: Source<T>, startAtMs: number): Source<T> {
+  return {
+    ...source,
+    splits: (parallelism) => source.splits(parallelism),
+    async open(split, position, context) {
+      const reader = await source.open(split, position, context);
+      return {
+        read: (most) =>
+          Date.now() >= startAtMs ? reader.read(most) : untilMs(startAtMs).then(() => reader.read(most)),
+        close: () => reader.close(),
+      };
+    },
+  };
+}
+
 /** A bid that knows when it was due. */
 export interface DueBid extends Bid {
   readonly dueMs: number;

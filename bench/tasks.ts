@@ -5,7 +5,7 @@ import { nexmarkSource } from "../src/nexmark/nexmark-source.ts";
 import type { QueryParts } from "../src/nexmark/queries/query-parts.ts";
 import { type NexmarkQuery, nexmarkQueries } from "../src/nexmark/queries.ts";
 import { count } from "../src/operators/aggregates.ts";
-import { discard, firstRecords, pooledBids, scheduledBids, whenVisible } from "./sources.ts";
+import { discard, firstRecords, gated, pooledBids, scheduledBids, whenVisible } from "./sources.ts";
 
 interface TaskBase {
   readonly job: string;
@@ -46,7 +46,7 @@ export function createTaskJob(task: Task, observed: Observed): Job {
       });
     case "query": {
       const query = nexmarkQueries[task.query as NexmarkQuery] as (parts: QueryParts<unknown>) => Job;
-      const source = nexmarkSource({ events: task.events, seed: task.seed });
+      const source = gated(nexmarkSource({ events: task.events, seed: task.seed }), task.startAtMs);
       return query({ name: task.job, source, sink: discard() });
     }
     case "latency":

@@ -75,11 +75,17 @@ interface Followed {
 /** Watches the job from outside until it is finished. @returns every ranking, in the order of the stream */
 async function follow({ weir, job, reader, workers, board, signal }: Followed): Promise<Ranking[]> {
   const rankings: Ranking[] = [];
+  let status: JobStatusReport | undefined;
+  let lookedMs = Number.NEGATIVE_INFINITY;
   let told = 0;
-  let shownMs = 0;
   workers.onBegin(() => board.begin());
   for (;;) {
-    const status = await Promise.race([weir.status(job), workers.failure]);
+    if (performance.now() - lookedMs >= SHOW_EVERY_MS) {
+      lookedMs = performance.now();
+      status = await Promise.race([weir.status(job), workers.failure]);
+      const reports = status?.workers.flatMap(({ report }) => (report === undefined ? [] : [report])) ?? [];
+      board.showProgress(status?.job.status ?? "starting", reports);
+    }
     for (const ranking of await reader.newRankings()) {
       rankings.push(ranking);
       board.showDay(ranking);
@@ -89,11 +95,6 @@ async function follow({ weir, job, reader, workers, board, signal }: Followed): 
     if (workers.killed === undefined && rankings.length >= KILL_AFTER_DAYS) killOne(workers, status, board);
     board.tell(workers.moves.slice(told).map(describeMove));
     told = workers.moves.length;
-    if (performance.now() - shownMs >= SHOW_EVERY_MS) {
-      shownMs = performance.now();
-      const reports = status?.workers.flatMap(({ report }) => (report === undefined ? [] : [report])) ?? [];
-      board.showProgress(status?.job.status ?? "starting", reports);
-    }
     await sleep(LOOK_EVERY_MS, undefined, { signal });
   }
 }

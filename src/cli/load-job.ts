@@ -47,9 +47,10 @@ async function importFile(path: string, file: string): Promise<Readonly<Record<s
   } catch (thrown) {
     if (isTypedError(thrown)) throw thrown;
     const error = toError(thrown);
+    const message = error.message.replace(/\s*\n\s*/g, " ");
     throw new JobFileError(
       path,
-      `loading it failed: ${error.name}: ${error.message}${placeOf(error, file)}`,
+      `loading it failed: ${error.name}: ${message}${placeOf(error, file)}`,
       thrown,
     );
   }
@@ -121,9 +122,12 @@ function kindOf(value: unknown): string {
 
 async function prepareTypeScript(path: string, file: string): Promise<void> {
   if (readsTypeScript()) return;
-  const tsx = await importTsx(file);
-  if (tsx === undefined) throw new TypeScriptLoaderError(path, process.versions.node);
-  tsx.register();
+  // Both: a .ts file in a package without "type": "module" is loaded as CommonJS, whatever it contains.
+  for (const name of ["tsx/cjs/api", "tsx/esm/api"] as const) {
+    const tsx = await importTsx(name, file);
+    if (tsx === undefined) throw new TypeScriptLoaderError(path, process.versions.node);
+    tsx.register();
+  }
 }
 
 /** Node strips types by itself from 22.18 on; under `tsx` or `--import tsx` its hooks are there already. */
@@ -140,17 +144,15 @@ interface Tsx {
 }
 
 /** The tsx beside Weir, or else the one beside the job file. */
-async function importTsx(file: string): Promise<Tsx | undefined> {
-  try {
-    return (await import("tsx/esm/api")) as unknown as Tsx;
-  } catch (thrown) {
-    if ((thrown as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw thrown;
+async function importTsx(name: "tsx/cjs/api" | "tsx/esm/api", file: string): Promise<Tsx | undefined> {
+  for (const from of [import.meta.url, file]) {
+    let found: string;
+    try {
+      found = createRequire(from).resolve(name);
+    } catch {
+      continue;
+    }
+    return (await import(pathToFileURL(found).href)) as Tsx;
   }
-  let found: string;
-  try {
-    found = createRequire(file).resolve("tsx/esm/api");
-  } catch {
-    return undefined;
-  }
-  return (await import(pathToFileURL(found).href)) as Tsx;
+  return undefined;
 }

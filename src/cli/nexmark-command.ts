@@ -40,7 +40,7 @@ import {
 } from "./nexmark-request.ts";
 import { Output, type OutputOptions } from "./output.ts";
 import { runHere } from "./run-here.ts";
-import { showNotice } from "./run-news.ts";
+import { RunNews } from "./run-news.ts";
 import { StopSignals } from "./stop-signals.ts";
 import { type EventNotice, noticeOf, tellParent } from "./worker-messages.ts";
 import { WorkerProcesses } from "./worker-processes.ts";
@@ -133,6 +133,7 @@ async function runInProcess(
   timer: RunTimer,
   output: Output,
 ): Promise<JobStatus> {
+  const news = new RunNews(output);
   const folder = cpuProfileFolder(profile);
   const endProfile = folder === undefined ? undefined : await startCpuProfile(folder);
   const run = await weir.run(nexmarkJob(request), {
@@ -140,7 +141,7 @@ async function runInProcess(
     onEvent: (event) => {
       const notice = noticeOf(event);
       timer.onEvent(notice);
-      showNotice(output, notice);
+      news.notice(notice);
     },
   });
   const signals = new StopSignals({
@@ -164,6 +165,7 @@ async function runInWorkers(
   timer: RunTimer,
   output: Output,
 ): Promise<JobStatus> {
+  const news = new RunNews(output);
   const workers = new WorkerProcesses({
     count,
     args: [...nexmarkWorkerArgs(request), ...runningArguments(profile)],
@@ -174,12 +176,9 @@ async function runInWorkers(
     onMessage: (message, pid) => {
       if (message.kind !== "event") return;
       timer.onEvent(message.event);
-      showNotice(output, message.event, pid);
+      news.notice(message.event, pid);
     },
-    onCrash: ({ pid, how, respawnInMs }) =>
-      output.note(`worker ${pid} ended with ${how}; another one starts in ${respawnInMs} ms`, {
-        event: { kind: "worker-crash", pid, how, respawnInMs },
-      }),
+    onCrash: ({ pid, how, respawnInMs }) => news.crash(pid, how, respawnInMs),
   });
   const signals = new StopSignals({
     onDrain: (signal) => workers.drain(signal),

@@ -23,10 +23,7 @@ export class RunNews {
   /** @param worker process id of the child that it happened in */
   notice(notice: EventNotice, worker?: number): void {
     if (notice.kind === "partition-restart") this.#restarts++;
-    const text = worker === undefined ? noticeText(notice) : `worker ${worker}: ${noticeText(notice)}`;
-    const object = { event: worker === undefined ? notice : { ...notice, pid: worker } };
-    if (isNoteworthy(notice) && this.#isDue(notice.kind)) this.#output.note(text, object);
-    else this.#output.detail(text, object);
+    showNotice(this.#output, notice, worker, isNoteworthy(notice) && this.#isDue(notice.kind));
   }
 
   crash(pid: number, how: string, respawnInMs: number): void {
@@ -48,4 +45,20 @@ export class RunNews {
     this.#shownMs.set(kind, nowMs);
     return true;
   }
+}
+
+/**
+ * @param worker process id of the child that it happened in
+ * @param forEverybody false: only `--verbose` and programs see it
+ */
+export function showNotice(
+  output: Output,
+  notice: EventNotice,
+  worker?: number,
+  forEverybody: boolean = isNoteworthy(notice),
+): void {
+  const text = worker === undefined ? noticeText(notice) : `worker ${worker}: ${noticeText(notice)}`;
+  const object = { event: worker === undefined ? notice : { ...notice, pid: worker } };
+  if (forEverybody) output.note(text, object);
+  else output.detail(text, object);
 }

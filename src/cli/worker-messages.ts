@@ -34,8 +34,6 @@ export function noticeOf(event: RunEvent): EventNotice {
         message: event.error.message,
         ...(event.partition === undefined ? {} : { partition: event.partition }),
       };
-    case "commit-refused":
-      return { kind: event.kind, partition: event.partition, message: event.reason };
     case "session-lost":
     case "control-plane-lost":
       return { kind: event.kind, message: event.error.message };
@@ -66,8 +64,6 @@ export function noticeText(notice: EventNotice): string {
       return `Redis refuses the commits of partition ${notice.partition}, trying again: ${notice.message}`;
     case "job-failing":
       return `the job fails: ${notice.message}`;
-    case "commit-refused":
-      return `Redis takes no commit of partition ${notice.partition} now, trying again: ${notice.message}`;
     case "session-lost":
       return `the link to Redis is over and a new one is opened: ${notice.message}`;
     case "control-plane-lost":

@@ -11,9 +11,18 @@ export interface DetectorSettings {
   readonly deadAfterMs: number;
   /** A main loop that stands still for so long means a hung worker although its heartbeat thread lives. */
   readonly hungAfterMs: number;
+  /** A worker that has joined but not yet beaten is still starting its heartbeat thread: it gets so long. */
+  readonly startGraceMs: number;
 }
 
-export const defaultDetectorSettings: DetectorSettings = { deadAfterMs: 1_500, hungAfterMs: 15_000 };
+/** The counter of a worker that has joined and not beaten since. */
+const JOINED_BEAT = 1;
+
+export const defaultDetectorSettings: DetectorSettings = {
+  deadAfterMs: 1_500,
+  hungAfterMs: 15_000,
+  startGraceMs: 10_000,
+};
 
 interface Seen {
   beat: number;
@@ -58,7 +67,11 @@ export class FailureDetector {
         seen.progress = progress;
         seen.progressMs = monotonicMs;
       }
-      const isDead = monotonicMs - seen.beatMs >= this.#settings.deadAfterMs;
+      const patienceMs =
+        beat <= JOINED_BEAT
+          ? Math.max(this.#settings.startGraceMs, this.#settings.deadAfterMs)
+          : this.#settings.deadAfterMs;
+      const isDead = monotonicMs - seen.beatMs >= patienceMs;
       const isHung = monotonicMs - seen.progressMs >= this.#settings.hungAfterMs;
       if (isDead || isHung) dead.push(id);
     }

@@ -88,7 +88,8 @@ export class ChaosCluster {
 
   /** Starts `count` workers and waits until every partition is running. */
   async start(count: number): Promise<void> {
-    for (let i = 0; i < count; i++) this.add();
+    const added = Array.from({ length: count }, () => this.add());
+    for (const worker of added) await worker.joined();
     await this.waitForProgress(1, 30_000);
   }
 

@@ -1,5 +1,6 @@
 // What a worker process of the fault tests is started with, and what it says: JSON both ways.
 import type { EngineSettings } from "../../src/actors/settings.ts";
+import type { RunEvent } from "../../src/runtime/reports.ts";
 import type { ChaosJob } from "./job.ts";
 
 /**
@@ -57,14 +58,9 @@ export interface WorkerEvent {
   /** Epoch ms. */
   readonly atMs: number;
   readonly kind:
+    | RunEvent["kind"]
     | "standing-by"
     | "joined"
-    | "partition-running"
-    | "partition-ended"
-    | "partition-restart"
-    | "job-failing"
-    | "session-lost"
-    | "control-plane-lost"
     | "attached"
     | "first-commit"
     | "answer"

@@ -96,6 +96,10 @@ export class WorkerHandle {
       .length;
   }
 
+  async joined(): Promise<void> {
+    await this.waitForEvent((event) => event.kind === "joined", "to join", 30_000);
+  }
+
   /** @param from index in {@link events} at which to begin */
   async waitForEvent(
     accept: (event: WorkerEvent) => boolean,

@@ -25,6 +25,7 @@ async function killWorkers(kills: number): Promise<void> {
     await letRun(0, 300);
     await victim.kill();
     spare.command("go");
+    await spare.joined();
     if (kill < kills - 1) spare = cluster.add({ standby: true });
   }
 }

@@ -121,7 +121,7 @@ async function enterJob(
   const { job: stored } = await coordination.observe();
   if (stored !== undefined) {
     const storedConfig = parseJobConfig(stored.config);
-    return { record: stored, plan: job.plan(storedConfig), config: storedConfig };
+    return { record: stored, plan: job.plan({ parallelism: storedConfig.parallelism }), config: storedConfig };
   }
   const { plan, config: made } = await createJobConfig(job, config.job.partitions);
   const entry = { name: job.name, planHash: plan.hash, config: formatJobConfig(made) };
@@ -137,12 +137,6 @@ async function runOnce(): Promise<number> {
     config.staleViewMs === 0
       ? plain
       : withStaleView(plain, config.staleViewMs, () => tell({ kind: "paused" }));
-  const heartbeat = HeartbeatThread.start({
-    url: redis,
-    job: job.name,
-    worker: id,
-    ...(pace === undefined ? {} : { intervalMs: pace.beatMs }),
-  });
   try {
     const { record, plan, config: stored } = await enterJob(job, coordination);
     const settings = resolveSettings(config.settings);
@@ -154,6 +148,8 @@ async function runOnce(): Promise<number> {
       coordination,
       redisUrl: redis,
       openSession: () => openSession(record.incarnation),
+      startHeartbeat: (onGone) =>
+        HeartbeatThread.start({ url: redis, job: job.name, worker: id, intervalMs: pace?.beatMs, onGone }),
       settings,
       detector: {
         ...defaultDetectorSettings,
@@ -174,7 +170,6 @@ async function runOnce(): Promise<number> {
       tell({ kind: "failed", code: failure?.code ?? "", message: failure?.message ?? "" });
     return status === "failed" ? 1 : 0;
   } finally {
-    await heartbeat.stop();
     await coordination.close();
   }
 }

@@ -98,7 +98,7 @@ describe("FailureDetector", () => {
     leaving: false,
     report: undefined,
   });
-  const settings = { deadAfterMs: 1_000, hungAfterMs: 5_000 };
+  const settings = { deadAfterMs: 1_000, hungAfterMs: 5_000, startGraceMs: 10_000 };
 
   test("A4 a worker whose counters move is alive; one whose beat stands still is dead after the time-out", () => {
     const detector = new FailureDetector(settings);
@@ -122,10 +122,21 @@ describe("FailureDetector", () => {
 
   test("an observer that paused itself accuses nobody", () => {
     const detector = new FailureDetector(settings);
-    detector.observe([worker("a", 1)], 0);
-    expect(detector.observe([worker("a", 1)], 60_000)).toEqual([]);
-    expect(detector.observe([worker("a", 1)], 60_400)).toEqual([]);
-    expect(detector.observe([worker("a", 1)], 60_800)).toEqual([]);
-    expect(detector.observe([worker("a", 1)], 61_000)).toEqual(["a"]);
+    detector.observe([worker("a", 5)], 0);
+    expect(detector.observe([worker("a", 5)], 60_000)).toEqual([]);
+    expect(detector.observe([worker("a", 5)], 60_400)).toEqual([]);
+    expect(detector.observe([worker("a", 5)], 60_800)).toEqual([]);
+    expect(detector.observe([worker("a", 5)], 61_000)).toEqual(["a"]);
+  });
+
+  test("a worker that has just joined may take its time for the first beat, but not for ever", () => {
+    const detector = new FailureDetector(settings);
+    let dead: string[] = [];
+    let ms = 0;
+    for (; ms < 10_000; ms += 200) {
+      dead = detector.observe([worker("a", 1, ms)], ms);
+      expect(dead).toEqual([]);
+    }
+    expect(detector.observe([worker("a", 1, ms)], ms)).toEqual(["a"]);
   });
 });

@@ -36,10 +36,10 @@ export class KeyedHarness {
   operator!: KeyedOperator;
   metrics!: OperatorMetrics;
   /** Everything emitted since the beginning, less what crashes took back; also side outputs, under their tag. */
-  readonly outputs = new Map<string, Emitted[]>([["", []]]);
+  readonly outputs: Map<string, Emitted[]> = new Map([["", []]]);
   batches: Batch[] = [];
   watermarks: number[] = [];
-  watermark = MIN_WATERMARK;
+  watermark: number = MIN_WATERMARK;
   #committed = { watermark: MIN_WATERMARK, lengths: new Map<string, number>() };
 
   constructor(create: (context: KeyedOperatorContext) => KeyedOperator, options: HarnessOptions = {}) {

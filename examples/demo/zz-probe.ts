@@ -1,0 +1,10 @@
+import { connect } from "weir";
+import { jobOnRedis } from "./streams.ts";
+const t = performance.now();
+const log = (...a: unknown[]) => console.log((performance.now() - t).toFixed(0), ...a);
+const weir = await connect({ redis: "redis://127.0.0.1:23999" });
+log("connected");
+const run = await weir.run(jobOnRedis("probe", 4e6), { parallelism: 4, shared: true, fresh: process.argv[2] === "fresh", onEvent: (e) => log(e.kind, "partition" in e ? e.partition : "", "error" in e ? e.error.message : "") });
+log("run returned");
+const timer = setInterval(() => log(run.stages().map((s) => `${s.stage} in ${s.recordsIn} sink ${s.sinkRecords} busy ${s.busyMs.toFixed(0)}`).join("; ")), 1000);
+await run.finished; clearInterval(timer); log("finished");

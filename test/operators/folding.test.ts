@@ -1,0 +1,152 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Codec } from "../../src/core/codec.ts";
+import { aggregateOperator } from "../../src/operators/aggregate.ts";
+import {
+  type Aggregate,
+  collectList,
+  combine,
+  count,
+  max,
+  maxBy,
+  mean,
+  min,
+  minBy,
+  sum,
+} from "../../src/operators/aggregates.ts";
+import { NoAccumulatorError, reduceOperator } from "../../src/operators/reduce.ts";
+import { KeyedHarness } from "../support/keyed-harness.ts";
+
+const RUNS = 300 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+
+const identity = (n: number): number => n;
+/** Keeps its number as text, to see that codecs of parts are used. */
+const textCodec: Codec<number> = {
+  name: "text",
+  version: 2,
+  encode: (n) => new TextEncoder().encode(`<${n}>`),
+  decode: (bytes) => Number(new TextDecoder().decode(bytes).slice(1, -1)),
+};
+
+const all = combine({
+  count: count(),
+  sum: sum(identity),
+  mean: mean(identity),
+  min: min(identity),
+  max: max(identity),
+  first: minBy((n: number) => n),
+  last: maxBy((n: number) => n),
+  list: collectList<number>(),
+  coded: { ...sum(identity), codec: textCodec },
+});
+
+const byDefinition = (numbers: readonly number[]): unknown => ({
+  count: numbers.length,
+  sum: numbers.reduce((a, b) => a + b, 0),
+  mean: numbers.reduce((a, b) => a + b, 0) / numbers.length,
+  min: Math.min(...numbers),
+  max: Math.max(...numbers),
+  first: Math.min(...numbers),
+  last: Math.max(...numbers),
+  list: [...numbers],
+  coded: numbers.reduce((a, b) => a + b, 0),
+});
+
+describe("aggregates", () => {
+  test("G1 merging the accumulators of any parts gives the result of folding everything", () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(fc.integer()), { minLength: 1 }), (parts) => {
+        const numbers = parts.flat();
+        if (numbers.length === 0) return;
+        const accumulators = parts.map((part) => part.reduce((a, n) => all.add(a, n), all.create()));
+        const kept = structuredClone(accumulators);
+        const merged = accumulators.reduce((a, b) => all.merge(a, b), all.create());
+        expect(all.result(merged)).toEqual(byDefinition(numbers));
+        expect(accumulators).toEqual(kept); // merge leaves its second argument alone
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("a combined accumulator survives its codec, in which parts keep theirs", () => {
+    const accumulator = [3, 1, 2].reduce((a, n) => all.add(a, n), all.create());
+    const bytes = all.codec?.encode(accumulator) ?? new Uint8Array();
+    expect(new TextDecoder().decode(bytes)).toContain("<6>");
+    expect(all.result(all.codec?.decode(bytes) as typeof accumulator)).toEqual(byDefinition([3, 1, 2]));
+  });
+});
+
+describe("aggregateOperator and reduceOperator", () => {
+  test("emit after every record what a fold of the key's records so far gives, over restarts, failures and tiny caches", () => {
+    const step = fc.oneof(
+      {
+        weight: 3,
+        arbitrary: fc.array(fc.tuple(fc.constantFrom("a", "b", "c"), fc.integer({ min: 0, max: 9 })), {
+          maxLength: 5,
+        }),
+      },
+      { weight: 1, arbitrary: fc.constant("restart" as const) },
+    );
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 20, size: "max" }),
+        fc.boolean(),
+        fc.constantFrom(0, 2, 1_000),
+        fc.constantFrom("fail" as const, "skip" as const),
+        (steps, shares, cacheEntries, onError) => {
+          const options = { shares, cacheEntries, onError };
+          // Changed in place, and handed out as it is: the engine must still emit what was true then.
+          const inPlace: Aggregate<number, { list: number[] }, { list: number[] }> = {
+            create: () => ({ list: [] }),
+            add(accumulator, n) {
+              accumulator.list.push(n);
+              if (onError === "skip" && n === 0) throw new Error("zero");
+              return accumulator;
+            },
+            merge: (a) => a,
+            result: (accumulator) => accumulator,
+          };
+          const aggregate = new KeyedHarness(aggregateOperator({ aggregate: inPlace }), options);
+          const reduce = new KeyedHarness(reduceOperator<number>({ reduce: (a, b) => a + b }), options);
+          const folded = new Map<string, number[]>();
+          const added = new Map<string, number>();
+          const expectedAggregate: unknown[] = [];
+          const expectedReduce: unknown[] = [];
+          for (const one of steps) {
+            if (one === "restart") {
+              for (const harness of [aggregate, reduce]) {
+                harness.commit();
+                harness.crash();
+              }
+              continue;
+            }
+            aggregate.records(...one.map(([key, n]) => [key, n, n] as const));
+            reduce.records(...one.map(([key, n]) => [key, n, n] as const));
+            for (const [key, n] of one) {
+              const total = (added.get(key) ?? 0) + n;
+              added.set(key, total);
+              expectedReduce.push({ value: total, timestamp: n });
+              if (onError === "skip" && n === 0) continue;
+              const numbers = [...(folded.get(key) ?? []), n];
+              folded.set(key, numbers);
+              expectedAggregate.push({ value: { key, value: { list: numbers } }, timestamp: n });
+            }
+          }
+          expect(aggregate.outputs.get("")).toEqual(expectedAggregate);
+          expect(reduce.outputs.get("")).toEqual(expectedReduce);
+        },
+      ),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("a function that forgets to return its accumulator is refused", () => {
+    const reduce = reduceOperator<number>({ reduce: (() => undefined) as unknown as (a: number) => number });
+    const harness = new KeyedHarness(reduce);
+    expect(() => harness.records(["k", 1, 1], ["k", 2, 1])).toThrow(NoAccumulatorError);
+    const aggregate = { ...count(), add: (() => undefined) as unknown as () => number };
+    expect(() => new KeyedHarness(aggregateOperator({ aggregate })).records(["k", 1, 1])).toThrow(
+      NoAccumulatorError,
+    );
+  });
+});
