@@ -61,12 +61,15 @@ export class PartitionActor implements Turnable {
   #full = false;
   #stopping = false;
   #inputEnded = false;
+  /** The last epoch is durable; only sinks still have to act on it. */
+  #finishing = false;
 
   #material = false;
   #moved = false;
   #openedMs = 0;
   #cancelRecheck: (() => void) | undefined;
   #cancelProcessingTimer: (() => void) | undefined;
+  readonly #wakeWhenRoomy = (): void => this.#wake();
   #onStopped: (() => void)[] = [];
 
   #recordsIn = 0;
@@ -355,6 +358,10 @@ export class PartitionActor implements Turnable {
   /** Backpressure: no input while a consumer lags behind; it ends below half of the mark, so it does not flutter. */
   #isHeldBack(): boolean {
     const { outbound } = this.#open!;
+    if (this.stage.source !== undefined && this.#env.memory.isTight) {
+      this.#env.memory.whenRoomy(this.#wakeWhenRoomy);
+      return true;
+    }
     if (this.#paused) {
       if (!outbound.isBelowLow) return true;
       this.#paused = false;
@@ -392,7 +399,7 @@ export class PartitionActor implements Turnable {
     const open = this.#open!;
     const work = this.#work;
     // P1: positions have moved past a batch that is not processed yet.
-    if (work?.phase === "batch" || this.#writer!.isPreparing) return;
+    if (work?.phase === "batch" || this.#writer!.isPreparing || this.#finishing) return;
     const { settings, clock } = this.#env;
     const monotonicMs = clock.monotonicMs();
     const records = open.outbound.bufferedRecords;
@@ -468,6 +475,7 @@ export class PartitionActor implements Turnable {
   #onDurable(final: boolean, told: readonly Promise<void>[]): void {
     this.#full = false;
     if (final || (this.#stopping && !this.#material && !this.#moved)) {
+      this.#finishing = true;
       Promise.all(told).then(
         () => this.#finish(final ? "ended" : "stopped"),
         (thrown: unknown) => this.#fail(toError(thrown)),
@@ -497,6 +505,7 @@ export class PartitionActor implements Turnable {
     this.#writer?.cancel();
     this.#cancelProcessingTimer?.();
     this.#env.backlog.remove(this);
+    this.#env.memory.forget(this.#wakeWhenRoomy);
     this.#dispatcher.remove(this);
     this.#mailbox.clear();
     const open = this.#open;

@@ -12,6 +12,7 @@ import type { Telemetry } from "../core/ports/telemetry.ts";
 import type { JobPlan } from "../plan/plan.ts";
 import type { BacklogPoller } from "./backlog-poller.ts";
 import type { Dispatcher } from "./kernel/dispatcher.ts";
+import type { MemoryGauge } from "./memory-gauge.ts";
 import type { EngineSettings } from "./settings.ts";
 
 export interface PartitionEnvironment {
@@ -24,6 +25,7 @@ export interface PartitionEnvironment {
   readonly reader: ChannelReader;
   readonly watch: ChannelWatch;
   readonly backlog: BacklogPoller;
+  readonly memory: MemoryGauge;
   readonly exchange: LocalExchange;
   readonly cut: FrameCutter;
   readonly decode: (payload: Uint8Array, channel: ChannelId) => Frame;

@@ -122,12 +122,11 @@ function kindOf(value: unknown): string {
 
 async function prepareTypeScript(path: string, file: string): Promise<void> {
   if (readsTypeScript()) return;
-  // Both: a .ts file in a package without "type": "module" is loaded as CommonJS, whatever it contains.
-  for (const name of ["tsx/cjs/api", "tsx/esm/api"] as const) {
-    const tsx = await importTsx(name, file);
-    if (tsx === undefined) throw new TypeScriptLoaderError(path, process.versions.node);
-    tsx.register();
-  }
+  const tsx = findTsx(file);
+  if (tsx === undefined) throw new TypeScriptLoaderError(path, process.versions.node);
+  // As `node --import tsx` does. Only this installs its hooks for ES modules and for CommonJS, and both are needed: a
+  // .ts file in a package without "type": "module" counts as CommonJS, whatever it contains.
+  await import(pathToFileURL(tsx).href);
 }
 
 /** Node strips types by itself from 22.18 on; under `tsx` or `--import tsx` its hooks are there already. */
@@ -139,20 +138,13 @@ function readsTypeScript(): boolean {
   );
 }
 
-interface Tsx {
-  readonly register: () => unknown;
-}
-
 /** The tsx beside Weir, or else the one beside the job file. */
-async function importTsx(name: "tsx/cjs/api" | "tsx/esm/api", file: string): Promise<Tsx | undefined> {
-  for (const from of [import.meta.url, file]) {
-    let found: string;
+function findTsx(file: string): string | undefined {
+  for (const from of [import.meta.url, file])
     try {
-      found = createRequire(from).resolve(name);
+      return createRequire(from).resolve("tsx");
     } catch {
-      continue;
+      // Not there.
     }
-    return (await import(pathToFileURL(found).href)) as Tsx;
-  }
   return undefined;
 }

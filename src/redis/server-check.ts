@@ -71,6 +71,27 @@ export async function readHistory(connection: RedisConnection): Promise<string> 
   return parseInfo(await readInfo(connection, "replication")).get("master_replid") ?? "";
 }
 
+/** What a live session must keep an eye on. */
+export interface ServerState {
+  /** `master_replid`. */
+  readonly history: string;
+  readonly role: string;
+  /** Share of `maxmemory` in use, 0 to 1 and above; 0 when no limit is set. */
+  readonly memoryUse: number;
+}
+
+export async function readServerState(connection: RedisConnection): Promise<ServerState> {
+  const facts = parseInfo(
+    (await Promise.all(["replication", "memory"].map((section) => readInfo(connection, section)))).join(""),
+  );
+  const maxMemory = Number(facts.get("maxmemory") ?? 0);
+  return {
+    history: facts.get("master_replid") ?? "",
+    role: facts.get("role") ?? "unknown",
+    memoryUse: maxMemory === 0 ? 0 : Number(facts.get("used_memory") ?? 0) / maxMemory,
+  };
+}
+
 async function readInfo(connection: RedisConnection, section: string): Promise<string> {
   try {
     return String(await connection.send(["INFO", section]));

@@ -9,11 +9,11 @@
 import { ErrorReply } from "redis";
 import type { SessionEndedError } from "../core/partition-errors.ts";
 import { type Argument, type BytesReply, RedisConnection, type Reply } from "./connection.ts";
-import { HistoryChangedError } from "./errors.ts";
+import { HistoryChangedError, RedisNotPrimaryError } from "./errors.ts";
 import { ScriptRunner } from "./script-runner.ts";
 import type { Script } from "./scripts/script.ts";
 import { dataScripts } from "./scripts.ts";
-import { checkServer, readHistory } from "./server-check.ts";
+import { checkServer, readHistory, readServerState } from "./server-check.ts";
 
 export interface SessionOptions {
   readonly url: string;
@@ -132,6 +132,26 @@ export class RedisSession {
   /** Ends the wait of the other link. @returns false when it was not waiting (yet) */
   async interruptWait(): Promise<boolean> {
     return (await this.#commands.send(["CLIENT", "UNBLOCK", this.#waitingId])) === 1;
+  }
+
+  /**
+   * Looks at the server again. Ends the session when the history or the role changed: partitions without work would
+   * otherwise never notice that they hold a lost future (H8).
+   *
+   * @returns share of `maxmemory` in use, 0 when there is no limit
+   * @throws {SessionEndedError | HistoryChangedError | RedisNotPrimaryError}
+   */
+  async inspect(): Promise<number> {
+    const { history, role, memoryUse } = await readServerState(this.#commands);
+    const problem =
+      role !== "master"
+        ? new RedisNotPrimaryError(this.url, role)
+        : history === this.history
+          ? undefined
+          : new HistoryChangedError(this.url, this.history, history);
+    if (problem === undefined) return memoryUse;
+    this.end(problem);
+    throw problem;
   }
 
   /** Calls `listener` once, when the session ends; at once if it has ended. */

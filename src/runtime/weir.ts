@@ -257,6 +257,7 @@ async function redisSession(url: string, job: string, incarnation: number): Prom
   return {
     backend: new RedisStateBackend(session, job),
     reader: new RedisChannelReader(session, job, incarnation),
+    inspect: () => session.inspect(),
     onEnd: (listener) => session.onEnd(listener),
     close: async () => session.close(),
   };

@@ -8,6 +8,7 @@
 import { hostname } from "node:os";
 import { BacklogPoller } from "../actors/backlog-poller.ts";
 import { Dispatcher } from "../actors/kernel/dispatcher.ts";
+import { MemoryGauge } from "../actors/memory-gauge.ts";
 import type { PartitionMetrics } from "../actors/partition-metrics.ts";
 import type { EngineSettings } from "../actors/settings.ts";
 import { ChannelWatch } from "../broker/channel-watch.ts";
@@ -34,6 +35,11 @@ import { type RunEvent, summariseStages, type WorkerReport } from "./reports.ts"
 export interface StoreSession {
   readonly backend: StateBackend;
   readonly reader: ChannelReader;
+  /**
+   * Looks whether the session still holds, and ends it if not.
+   * @returns share of the store's memory limit in use; 0 when there is none
+   */
+  readonly inspect?: () => Promise<number>;
   /** Called once when the session is over; immediately when it is already. */
   onEnd(listener: (cause: Error) => void): void;
   close(): Promise<void>;
@@ -85,6 +91,8 @@ export interface WorkerOutcome {
 
 /** A control plane that does not answer is tried again this often. */
 const RETRY_MS = 200;
+/** Between two looks at the server of a session: two INFO calls, some 20 µs of it. */
+const INSPECT_MS = 1_000;
 
 export class Worker {
   readonly #options: WorkerOptions;
@@ -234,6 +242,7 @@ export class Worker {
     const { options } = { options: this.#options };
     const watch = new ChannelWatch(session.reader);
     const backlog = new BacklogPoller(session.reader, options.clock);
+    const memory = new MemoryGauge();
     const host = new PartitionHost(
       {
         plan: options.plan,
@@ -245,6 +254,7 @@ export class Worker {
         reader: session.reader,
         watch,
         backlog,
+        memory,
         exchange: new LocalExchange(),
         cut: options.cut,
         decode: options.decode,
@@ -272,12 +282,32 @@ export class Worker {
     );
     this.#session = session;
     this.#host = host;
+    const stopInspecting = this.#inspectRegularly(session, memory);
     this.#disposeSession = () => {
+      stopInspecting();
       watch.close();
       backlog.close();
     };
     session.onEnd((cause) => this.#endSession(session, cause));
     if (this.#session === session) host.reconcile(this.#assigned);
+  }
+
+  #inspectRegularly(session: StoreSession, memory: MemoryGauge): () => void {
+    let cancel = (): void => {};
+    const { inspect } = session;
+    if (inspect === undefined) return cancel;
+    const look = (): void => {
+      inspect().then(
+        (memoryUse) => {
+          memory.update(memoryUse);
+          if (this.#session === session) cancel = this.#options.clock.after(INSPECT_MS, look);
+        },
+        // The session has ended; its listener says so.
+        () => {},
+      );
+    };
+    look();
+    return () => cancel();
   }
 
   /** Crash-only: nothing of a session outlives a doubt; the next round opens a new one and attaches everything again. */

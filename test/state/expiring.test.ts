@@ -36,19 +36,6 @@ const states = (update: TtlUpdate) => {
   };
 };
 
-function definition(
-  update: TtlUpdate,
-): ProcessDefinition<number, Command, unknown, ReturnType<typeof states>> {
-  return {
-    state: states(update),
-    onRecord(command, { state, emit: _emit, ...rest }) {
-      void rest;
-      void command;
-      void state;
-    },
-  };
-}
-
 interface Stamped<T> {
   value: T;
   expiresMs: number;
@@ -112,7 +99,7 @@ class PlainExpiring {
 const running = (
   update: TtlUpdate,
 ): ProcessDefinition<number, Command, unknown, ReturnType<typeof states>> => ({
-  ...definition(update),
+  state: states(update),
   onRecord(command, context) {
     const { box, items, seen, total } = context.state;
     switch (command.do) {
