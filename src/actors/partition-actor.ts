@@ -61,8 +61,10 @@ export class PartitionActor implements Turnable {
   #full = false;
   #stopping = false;
   #inputEnded = false;
-  /** The last epoch is durable; only sinks still have to act on it. */
-  #finishing = false;
+  /** All work is durable; sinks still act on it. */
+  #settling = false;
+  /** Sinks have acted on all work: the end may be told. */
+  #settled = false;
 
   #material = false;
   #moved = false;
@@ -399,7 +401,7 @@ export class PartitionActor implements Turnable {
     const open = this.#open!;
     const work = this.#work;
     // P1: positions have moved past a batch that is not processed yet.
-    if (work?.phase === "batch" || this.#writer!.isPreparing || this.#finishing) return;
+    if (work?.phase === "batch" || this.#writer!.isPreparing || this.#settling) return;
     const { settings, clock } = this.#env;
     const monotonicMs = clock.monotonicMs();
     const records = open.outbound.bufferedRecords;
@@ -468,22 +470,36 @@ export class PartitionActor implements Turnable {
     this.#moved = false;
     this.#cancelRecheck?.();
     this.#cancelRecheck = undefined;
-    this.#writer!.close(this.#inputEnded && this.#work === undefined);
+    const isLast = this.#inputEnded && this.#work === undefined;
+    // A partition that has ended is never opened again, and so are its sinks: the end is an epoch of its own, after them.
+    this.#writer!.close(isLast && (open.sinks.length === 0 || this.#settled));
   }
 
   /** @param told what sinks still do about the news */
   #onDurable(final: boolean, told: readonly Promise<void>[]): void {
     this.#full = false;
-    if (final || (this.#stopping && !this.#material && !this.#moved)) {
-      this.#finishing = true;
-      Promise.all(told).then(
+    const acted = Promise.all(told);
+    acted.catch((thrown: unknown) => this.#fail(toError(thrown)));
+    const isEmpty = !this.#material && !this.#moved;
+    if (final || (this.#stopping && !this.#inputEnded && isEmpty)) {
+      this.#settling = true;
+      acted.then(
         () => this.#finish(final ? "ended" : "stopped"),
-        (thrown: unknown) => this.#fail(toError(thrown)),
+        () => {},
       );
-      return;
+    } else if (this.#inputEnded && this.#work === undefined && isEmpty) {
+      this.#settling = true;
+      acted.then(
+        () =>
+          this.#post(() => {
+            this.#settling = false;
+            this.#settled = true;
+          }),
+        () => {},
+      );
+    } else {
+      this.#wake();
     }
-    for (const each of told) each.catch((thrown: unknown) => this.#fail(toError(thrown)));
-    this.#wake();
   }
 
   async #finish(outcome: "ended" | "stopped"): Promise<void> {

@@ -4,7 +4,7 @@ import type { Batch } from "../core/batch.ts";
 import { EngineError } from "../core/errors.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import type { StateHandles } from "../state/keyed-state.ts";
-import type { Timer } from "../time/timer-queue.ts";
+import type { Timer } from "../time/timer-member.ts";
 import { eventTimeOf, KeyedOperatorBase } from "./keyed-operator.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "./operator.ts";
 import type { SideTag } from "./side-tag.ts";

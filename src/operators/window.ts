@@ -19,7 +19,8 @@ import type { Batch } from "../core/batch.ts";
 import { type Codec, msgpackCodec } from "../core/codec.ts";
 import { EngineError } from "../core/errors.ts";
 import type { ValueCells } from "../state/value-state.ts";
-import type { Timer, TimerQueue } from "../time/timer-queue.ts";
+import type { Timer } from "../time/timer-member.ts";
+import type { TimerQueue } from "../time/timer-queue.ts";
 import {
   firstWindowEnd,
   lastWindowEnd,
@@ -247,10 +248,9 @@ class WindowOperator<T, A, R> extends KeyedOperatorBase {
   /** The window has closed although its result could not be made: it must not hold its panes for ever. */
   protected override abandon(timer: Timer): void {
     const firing = this.#firing(timer);
-    const isLeft = firing.panes.some((pane) => {
-      this.#panes.useNamespace(pane);
-      return !isLast(firing, pane, this.#assigner) && this.#panes.present;
-    });
+    const isLeft = firing.panes.some(
+      (pane) => !isLast(firing, pane, this.#assigner) && this.#panes.peekIn(pane) !== undefined,
+    );
     this.#dropPanes(firing, isLeft);
   }
 
@@ -278,8 +278,7 @@ class WindowOperator<T, A, R> extends KeyedOperatorBase {
     let isLeft = false;
     for (let i = 0; i < panes.length; i++) {
       const pane = panes[i] as number;
-      this.#panes.useNamespace(pane);
-      const accumulator = this.#panes.peek();
+      const accumulator = this.#panes.peekIn(pane);
       if (accumulator === undefined) continue;
       isLeft ||= !isLast(firing, pane, this.#assigner);
       if (first === undefined) {

@@ -7,7 +7,7 @@
 // its epoch number is not the current one, so a repeated write costs one comparison. Guarded by bench/state.ts.
 import { encodeAddress, type Namespace } from "../core/address.ts";
 import { assertSerialisable, type Codec, msgpackCodec } from "../core/codec.ts";
-import { invariant } from "../core/errors.ts";
+import { InvariantError } from "../core/errors.ts";
 import { keyGroupOf } from "../core/key-group.ts";
 import type { StateLoad, StateShape } from "../core/ports/state-backend.ts";
 import { type KeyScope, NO_KEY, StateOutsideRecordError } from "./key-scope.ts";
@@ -131,16 +131,31 @@ export abstract class CellState<C extends Cell> {
     if (scope.key === NO_KEY) throw new StateOutsideRecordError(scope.operator, this.name);
     const cell = this.#cells?.get(scope.key);
     if (cell === undefined) {
-      invariant(this.#isComplete(this.#namespace), "state is fetched before it is used", {
-        operator: scope.operator,
-        state: this.name,
-        field: encodeAddress(this.#namespace, scope.key),
-      });
+      this.#checkAbsent(this.#namespace);
       return undefined;
     }
     cell.usedInRound = scope.round;
     this.cell = cell;
     return cell;
+  }
+
+  /** The same in any namespace, which does not become the current one. */
+  protected lookUp(namespace: Namespace): C | undefined {
+    const { scope } = this;
+    if (scope.key === NO_KEY) throw new StateOutsideRecordError(scope.operator, this.name);
+    const cell = this.#tables.get(namespace)?.get(scope.key);
+    if (cell === undefined) this.#checkAbsent(namespace);
+    else cell.usedInRound = scope.round;
+    return cell;
+  }
+
+  #checkAbsent(namespace: Namespace): void {
+    if (this.#isComplete(namespace)) return;
+    throw new InvariantError("state is fetched before it is used", {
+      operator: this.scope.operator,
+      state: this.name,
+      field: encodeAddress(namespace, this.scope.key),
+    });
   }
 
   protected locateOrCreate(): C {

@@ -67,6 +67,11 @@ export class ValueCells<T, D = undefined> extends CellState<ScalarCell> implemen
     return (this.cell ?? this.locate())?.value as T | undefined;
   }
 
+  /** As {@link peek} in another namespace, without going there. */
+  peekIn(namespace: Namespace): T | undefined {
+    return this.lookUp(namespace)?.value as T | undefined;
+  }
+
   set(value: T | undefined): void {
     this.checkSample(value);
     const cell = this.cell ?? this.locateOrCreate();

@@ -53,7 +53,7 @@ export class ChaosCluster {
       name: uniqueTag("chaos"),
       partitions: 2,
       keys: 300,
-      ratePerSecond: 1_000,
+      ratePerSecond: 600,
       maxBatch: 40,
       reportEvery: 5,
       padBytes: 20,

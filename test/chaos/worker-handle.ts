@@ -1,16 +1,14 @@
 // WorkerHandle — the parent's side of one worker process.
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { waitFor } from "../support/wait-for.ts";
 import type { WorkerCommand, WorkerConfig, WorkerEvent } from "./worker-config.ts";
+import { workerProgram } from "./worker-program.ts";
 
 export interface WorkerExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
-
-const PROGRAM = fileURLToPath(new URL("worker-process.ts", import.meta.url));
 
 export class WorkerHandle {
   /** Everything it said, in order. */
@@ -23,9 +21,8 @@ export class WorkerHandle {
 
   /** @param onEvent called with every event, after it was added to {@link events} */
   constructor(config: WorkerConfig, onEvent: (event: WorkerEvent, worker: WorkerHandle) => void = () => {}) {
-    this.#child = spawn(process.execPath, ["--import", "tsx", PROGRAM, JSON.stringify(config)], {
+    this.#child = spawn(process.execPath, [workerProgram(), JSON.stringify(config)], {
       stdio: ["pipe", "pipe", "pipe"],
-      cwd: fileURLToPath(new URL("../..", import.meta.url)),
     });
     createInterface({ input: this.#child.stdout! }).on("line", (line) => {
       const event = parseEvent(line);

@@ -121,7 +121,11 @@ async function enterJob(
   const { job: stored } = await coordination.observe();
   if (stored !== undefined) {
     const storedConfig = parseJobConfig(stored.config);
-    return { record: stored, plan: job.plan({ parallelism: storedConfig.parallelism }), config: storedConfig };
+    return {
+      record: stored,
+      plan: job.plan({ parallelism: storedConfig.parallelism }),
+      config: storedConfig,
+    };
   }
   const { plan, config: made } = await createJobConfig(job, config.job.partitions);
   const entry = { name: job.name, planHash: plan.hash, config: formatJobConfig(made) };

@@ -2,9 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MAX_WATERMARK } from "../../src/core/batch.ts";
 import type { StoredTimer } from "../../src/core/ports/state-backend.ts";
+import { decodeTimer, encodeTimer } from "../../src/time/timer-member.ts";
 import {
-  decodeTimer,
-  encodeTimer,
   InvalidTimerTimeError,
   restoreTimers,
   type TimerDeltas,

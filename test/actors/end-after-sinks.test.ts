@@ -1,0 +1,55 @@
+// A partition that is known as ended is never opened again, so its sinks must have acted on everything before.
+import { describe, expect, test } from "vitest";
+import { collection } from "../../src/connectors/collection.ts";
+import type { Sink } from "../../src/connectors/contract.ts";
+import { defineJob } from "../../src/dataflow/job.ts";
+import { connect } from "../../src/runtime/weir.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+describe("the end of a partition with a sink", () => {
+  test("comes after the sink has acted on the last commit, and the job ends after that", async () => {
+    const steps: string[] = [];
+    let act = (): void => {};
+    const acted = new Promise<void>((resolve) => {
+      act = resolve;
+    });
+    const sink: Sink<number> = {
+      description: "slow to act",
+      guarantee: "transactional",
+      open: () => ({
+        write: (records) => void steps.push(`write ${records.join(",")}`),
+        prepare: () => ({}),
+        committed: async () => {
+          steps.push("committed");
+          await acted;
+        },
+        close: (graceful) => void steps.push(`close ${graceful ? "gracefully" : "after a failure"}`),
+      }),
+    };
+    const job = defineJob("end-after-sinks", (build) => {
+      build.source("numbers", collection([1, 2, 3])).to("rows", sink);
+    });
+    const weir = await connect();
+    const ended: string[] = [];
+    const run = await weir.run(job, {
+      parallelism: 1,
+      onEvent: (event) => {
+        if (event.kind === "partition-ended") ended.push(event.partition);
+      },
+    });
+    let over = false;
+    void run.finished.then(() => {
+      over = true;
+    });
+    await waitFor(() => steps.includes("committed"), { deadlineMs: 5_000, describe: "the commit" });
+    // Long enough for the leader to look several times.
+    const looksAfter = performance.now() + 700;
+    await waitFor(() => performance.now() > looksAfter, { deadlineMs: 5_000, describe: "a few rounds" });
+    expect({ over, ended, steps }).toEqual({ over: false, ended: [], steps: ["write 1,2,3", "committed"] });
+    act();
+    expect(await run.finished).toMatchObject({ status: "finished" });
+    expect(ended).toEqual(["numbers.0"]);
+    expect(steps.at(-1)).toBe("close gracefully");
+    await weir.close();
+  });
+});

@@ -1,0 +1,109 @@
+// Fault: the links between a worker and Redis lose replies, break, go silent, and delay.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { LinkProxy, type LinkSelection } from "../support/link-proxy.ts";
+import { RedisServer } from "../support/redis-server.ts";
+import { waitFor } from "../support/wait-for.ts";
+import { ChaosCluster, letRun } from "./cluster.ts";
+import type { WorkerHandle } from "./worker-handle.ts";
+
+let server: RedisServer;
+let proxy: LinkProxy;
+let cluster: ChaosCluster;
+/** The worker whose links are hurt; the other one reaches Redis directly. */
+let victim: WorkerHandle;
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  proxy = await LinkProxy.start({ targetPort: server.port });
+});
+afterEach(async () => {
+  await cluster.stop();
+  proxy.heal();
+});
+afterAll(async () => {
+  await proxy.stop();
+  await server.stop();
+});
+
+const carriesCommits: LinkSelection = (link) => link.clientName === "weir-commands";
+const carriesReads: LinkSelection = (link) => link.clientName === "weir-waiting";
+
+async function startPair(): Promise<void> {
+  victim = cluster.add({ redis: proxy.url });
+  await victim.joined();
+  await cluster.start(1);
+}
+
+async function losesSession(hurt: () => Promise<void> | void): Promise<void> {
+  const seen = victim.events.length;
+  await hurt();
+  await victim.waitForEvent((event) => event.kind === "session-lost", "to lose its session", 20_000, seen);
+  proxy.heal();
+  await victim.waitForEvent((event) => event.kind === "first-commit", "to work again", 20_000, seen);
+}
+
+/** Commits reach Redis and are applied; their answers never come back. */
+async function dropReplies(): Promise<void> {
+  const before = proxy.counters.droppedReplyBytes;
+  proxy.inject({ kind: "dropReplies" }, carriesCommits);
+  await waitFor(() => proxy.counters.droppedReplyBytes > before, {
+    deadlineMs: 10_000,
+    describe: "a reply to be dropped",
+  });
+  await letRun(0, 50);
+  proxy.heal();
+}
+
+describe("bad links", () => {
+  test("replies that are lost, links that break at any byte: every record is counted exactly once", async () => {
+    cluster = new ChaosCluster(server);
+    await startPair();
+    for (let round = 0; round < 3; round++) {
+      await losesSession(dropReplies);
+      await losesSession(() => void proxy.cut(carriesCommits));
+      const afterBytes = Math.floor(Math.random() * 4_000);
+      await losesSession(() => proxy.inject({ kind: "cutInRequest", afterBytes }, carriesCommits));
+    }
+    await losesSession(() => void proxy.cut(carriesReads));
+    await losesSession(() => void proxy.cut());
+    expect(await cluster.finish()).toMatchObject({ exactlyOnce: true, problems: [] });
+    expect(proxy.counters.droppedReplyBytes).toBeGreaterThan(0);
+  }, 90_000);
+
+  test("links that go silent and deliver everything too late: the stragglers are refused", async () => {
+    cluster = new ChaosCluster(server);
+    await startPair();
+    for (const select of [carriesCommits, carriesReads, () => true])
+      await losesSession(async () => {
+        proxy.inject({ kind: "blackHole" }, select);
+        // Long enough for the worker to give up, and for its partitions to be taken from it when all is silent.
+        const seen = victim.events.length;
+        await victim.waitForEvent((event) => event.kind === "session-lost", "to give up", 20_000, seen);
+      });
+    expect(await cluster.finish()).toMatchObject({ exactlyOnce: true, problems: [] });
+  }, 90_000);
+
+  test("links that are slow: nothing is lost and nobody is declared dead", async () => {
+    cluster = new ChaosCluster(server);
+    await startPair();
+    const before = await cluster.owners();
+    proxy.inject({ kind: "delay", delayMs: 60 });
+    await cluster.waitForProgress(5, 30_000);
+    expect(await cluster.owners()).toEqual(before);
+    proxy.heal();
+    expect(await cluster.finish()).toMatchObject({ exactlyOnce: true, problems: [] });
+    expect(cluster.count("session-lost")).toBe(0);
+  }, 60_000);
+
+  test("control: a client that connects again and repeats what was not answered counts twice", async () => {
+    cluster = new ChaosCluster(server, { control: "unprotected" });
+    await startPair();
+    for (let round = 0; round < 3; round++) {
+      await dropReplies();
+      await cluster.waitForProgress(2, 20_000);
+    }
+    const verdict = await cluster.finish();
+    expect(verdict.exactlyOnce).toBe(false);
+    expect(verdict.counted).toBeGreaterThan(verdict.records);
+  }, 60_000);
+});

@@ -1,0 +1,15 @@
+// A job whose user function fails, or ends its process, at one record.
+import { console as consoleSink } from "../../../src/connectors/console.ts";
+import { generator } from "../../../src/connectors/generator.ts";
+import { defineJob, type Job } from "../../../src/dataflow/job.ts";
+
+export const job: Job = defineJob(process.env["WEIR_TEST_JOB"] ?? "failing", (builder) => {
+  builder
+    .source("numbers", generator({ generate: (n) => n, count: 100 }))
+    .map("check", (n) => {
+      if (n !== 50) return n;
+      if (process.env["WEIR_TEST_CRASH"] === "1") process.exit(7);
+      throw new RangeError("fifty is too much");
+    })
+    .to("out", consoleSink());
+});

@@ -1,0 +1,4 @@
+import { embedded } from "./engine.ts";
+import { describeEngine } from "./engine-suite.ts";
+
+describeEngine(embedded);

@@ -1,0 +1,10 @@
+// describeEngine — what a job does is the same embedded and on Redis: one suite, through the public API alone.
+import { describe } from "vitest";
+import type { Engine } from "./engine.ts";
+import { describeOperators } from "./operator-suite.ts";
+
+export function describeEngine(engine: Engine): void {
+  describe(`the engine, ${engine.name}`, () => {
+    describeOperators(engine);
+  });
+}

@@ -1,0 +1,4 @@
+import { onRedis } from "./engine.ts";
+import { describeEngine } from "./engine-suite.ts";
+
+describeEngine(onRedis);
