@@ -135,7 +135,7 @@ export function buildOperatorChain(parts: ChainParts): OperatorChain {
     stage.source === undefined ? [] : receiversOf({ head: false, operator: stage.id, tag: DEAD_LETTER_TAG });
   return {
     head: withSides(orNowhere(headReceivers), deadLetters),
-    plain: orNowhere(headReceivers.filter((receiver) => !keyedSet.has(receiver))),
+    plain: withSides(orNowhere(headReceivers.filter((receiver) => !keyedSet.has(receiver))), deadLetters),
     keyed,
     sourceDeadLetters: deadLetters.length === 0 ? undefined : fanOut(deadLetters),
     close() {

@@ -12,12 +12,10 @@
 
 import type { InboundMail } from "../broker/inbound.ts";
 import { decideEpoch } from "../checkpoint/epoch-decision.ts";
-import { type Batch, MIN_WATERMARK } from "../core/batch.ts";
+import { MIN_WATERMARK } from "../core/batch.ts";
 import { toError } from "../core/errors.ts";
 import { type ChannelId, type PartitionId, partitionId } from "../core/ids.ts";
 import type { LifecycleState } from "../core/lifecycle.ts";
-import type { StateLoad } from "../core/ports/state-backend.ts";
-import type { KeyedOperator } from "../operators/operator.ts";
 import type { StagePlan } from "../plan/plan.ts";
 import { EpochWriter } from "./epoch-writer.ts";
 import type { HeadWork } from "./head.ts";
@@ -28,17 +26,10 @@ import { type PartitionState, partitionLifecycle } from "./partition-lifecycle.t
 import type { PartitionMetrics } from "./partition-metrics.ts";
 import { type OpenPartition, openPartition } from "./partition-opening.ts";
 import { TimeAccount, type WaitReason } from "./time-account.ts";
+import { WorkRunner } from "./work-runner.ts";
 
-/** The unit of work of the current turns. */
-interface OpenWork {
-  readonly batch: Batch | undefined;
-  readonly watermark: number | undefined;
-  readonly idle: boolean;
-  readonly ended: boolean;
-  phase: "batch" | "time";
-  /** Keyed operators that have not yet fired everything up to the watermark. */
-  toAdvance: readonly KeyedOperator[];
-}
+/** A timer of Node that is set further ahead drifts with the wall clock; it is set again after so long. */
+const LONGEST_ALARM_MS = 60_000;
 
 export class PartitionActor implements Turnable {
   readonly id: PartitionId;
@@ -53,10 +44,10 @@ export class PartitionActor implements Turnable {
   #open: OpenPartition | undefined;
   #writer: EpochWriter | undefined;
 
-  #work: OpenWork | undefined;
-  #loading = false;
-  /** What the work at hand misses was fetched: it is not asked again, since a cache smaller than a batch would never do. */
-  #loaded = false;
+  #runner: WorkRunner | undefined;
+  /** The unit of work at hand is the input's last. */
+  #isLastWork = false;
+  #isIdleWork = false;
   #paused = false;
   #full = false;
   #stopping = false;
@@ -66,15 +57,13 @@ export class PartitionActor implements Turnable {
   /** Sinks have acted on all work: the end may be told. */
   #settled = false;
 
-  #material = false;
   #moved = false;
   #openedMs = 0;
   #cancelRecheck: (() => void) | undefined;
   #cancelProcessingTimer: (() => void) | undefined;
+  #processingTimerMs = Number.POSITIVE_INFINITY;
   readonly #wakeWhenRoomy = (): void => this.#wake();
   #onStopped: (() => void)[] = [];
-
-  #recordsIn = 0;
 
   constructor(env: PartitionEnvironment, events: PartitionEvents, stage: StagePlan, index: number) {
     this.id = partitionId(stage.id, index);
@@ -114,6 +103,13 @@ export class PartitionActor implements Turnable {
         return;
       }
       this.#open = open;
+      this.#runner = new WorkRunner(open, {
+        partition: this.id,
+        host,
+        clock: this.#env.clock,
+        telemetry: this.#env.telemetry,
+        timerSlice: this.#env.settings.timerSlice,
+      });
       this.#writer = new EpochWriter(open, {
         partition: this.id,
         drains: this.stage.source === undefined,
@@ -190,7 +186,7 @@ export class PartitionActor implements Turnable {
       partition: this.id,
       stage: this.stage.id,
       state: this.#life.current,
-      recordsIn: this.#recordsIn,
+      recordsIn: this.#runner?.records ?? 0,
       recordsOut,
       watermark: open?.head.watermark ?? MIN_WATERMARK,
       backlogEntries: unconsumed,
@@ -222,20 +218,20 @@ export class PartitionActor implements Turnable {
       mail();
     const state = this.#life.current;
     if (state !== "running" && state !== "draining") return "idle";
-    const waiting = this.#work === undefined ? this.#takeWork() : this.#continueWork();
+    const waiting = this.#runner!.isBusy ? this.#continueWork() : this.#takeWork();
     if (!this.#isOver) this.#considerCommit();
     return waiting;
   }
 
   #takeWork(): WaitReason | undefined {
-    const open = this.#open!;
+    const runner = this.#runner!;
     if (this.#stopping || this.#inputEnded) return "commitWait";
     if (this.#full || this.#writer!.isPreparing) return "commitWait";
-    if (this.#loading) return "stateWait";
+    if (runner.isLoading) return "stateWait";
     if (this.#isHeldBack()) return "backpressured";
-    if (open.chain.keyed.length > 0 && this.#fireProcessingTime())
-      return this.#loading ? "stateWait" : undefined;
-    const work = open.head.next();
+    this.#touch();
+    if (runner.fireProcessingTime()) return runner.isLoading ? "stateWait" : undefined;
+    const work = this.#open!.head.next();
     if (work === undefined) return "idle";
     this.#beginWork(work);
     return this.#continueWork();
@@ -244,117 +240,28 @@ export class PartitionActor implements Turnable {
   #beginWork(work: HeadWork): void {
     this.#touch();
     this.#moved = true;
-    const { keyed } = this.#open!.chain;
-    this.#work = {
-      ...work,
-      phase: work.batch === undefined ? "time" : "batch",
-      toAdvance: work.watermark === undefined ? [] : keyed,
-    };
-    if (work.watermark !== undefined && work.batch === undefined)
-      this.#open!.chain.plain.onWatermark(work.watermark);
+    this.#isLastWork = work.ended;
+    this.#isIdleWork = work.idle;
+    this.#runner!.begin(work);
   }
 
   #continueWork(): WaitReason | undefined {
-    const work = this.#work!;
-    if (this.#loading) return "stateWait";
-    if (work.phase === "batch") {
-      if (!this.#processBatch(work.batch!)) return "stateWait";
-      work.phase = "time";
-      if (work.watermark !== undefined) this.#open!.chain.plain.onWatermark(work.watermark);
+    const mayFire = !this.#full && !this.#writer!.isPreparing && !this.#stopping;
+    switch (this.#runner!.advance(mayFire)) {
+      case "loading":
+        return "stateWait";
+      case "held":
+        return "commitWait";
+      case "slice":
+        return undefined;
+      case "done":
+        this.#open!.outbound.setIdle(this.#isIdleWork);
+        if (this.#isLastWork) {
+          this.#inputEnded = true;
+          this.#open!.outbound.end();
+        }
+        return undefined;
     }
-    if (work.toAdvance.length > 0) {
-      if (this.#full || this.#writer!.isPreparing || this.#stopping) return "commitWait";
-      // Between slices the epoch may close: the timers still queued are the slice cursor.
-      if (!this.#advanceEventTime(work)) return this.#loading ? "stateWait" : undefined;
-    }
-    this.#open!.outbound.setIdle(work.idle);
-    this.#work = undefined;
-    if (work.ended) {
-      this.#inputEnded = true;
-      this.#open!.outbound.end();
-    }
-    return undefined;
-  }
-
-  /** @returns false while state is being fetched */
-  #processBatch(batch: Batch): boolean {
-    const { chain } = this.#open!;
-    if (
-      chain.keyed.length > 0 &&
-      !this.#ensureLoaded(chain.keyed, (operator) => operator.missingForBatch(batch))
-    )
-      return false;
-    const startMs = batch.traces === undefined ? 0 : this.#env.clock.nowMs();
-    chain.head.onBatch(batch);
-    this.#recordsIn += batch.values.length;
-    if (chain.keyed.length > 0 || this.#open!.sinks.length > 0) this.#material = true;
-    if (batch.traces !== undefined) this.#trace(batch, startMs);
-    return true;
-  }
-
-  #advanceEventTime(work: OpenWork): boolean {
-    const { timerSlice } = this.#env.settings;
-    const watermark = work.watermark!;
-    if (
-      !this.#ensureLoaded(work.toAdvance, (operator) => operator.missingForEventTime(watermark, timerSlice))
-    )
-      return false;
-    work.toAdvance = work.toAdvance.filter((operator) => !operator.advanceEventTime(watermark, timerSlice));
-    this.#material = true;
-    return work.toAdvance.length === 0;
-  }
-
-  /** @returns whether a slice of processing-time timers was due */
-  #fireProcessingTime(): boolean {
-    const { keyed } = this.#open!.chain;
-    const nowMs = this.#env.clock.nowMs();
-    const due = keyed.filter(
-      (operator) => (operator.nextProcessingTime() ?? Number.POSITIVE_INFINITY) <= nowMs,
-    );
-    if (due.length === 0) return false;
-    const { timerSlice } = this.#env.settings;
-    if (!this.#ensureLoaded(due, (operator) => operator.missingForProcessingTime(nowMs, timerSlice)))
-      return true;
-    this.#touch();
-    for (const operator of due) operator.advanceProcessingTime(nowMs, timerSlice);
-    this.#material = true;
-    return true;
-  }
-
-  /**
-   * Fetches what the operators miss; several states and key groups in one pipelined read.
-   * @returns false while the fetch is under way; the turn is repeated when it is there
-   */
-  #ensureLoaded(
-    operators: readonly KeyedOperator[],
-    missing: (operator: KeyedOperator) => readonly StateLoad[],
-  ): boolean {
-    if (this.#loaded) {
-      this.#loaded = false;
-      return true;
-    }
-    const wanted = operators.map((operator) => ({ operator, loads: missing(operator) }));
-    const loads = wanted.flatMap((each) => each.loads);
-    if (loads.length === 0) return true;
-    const supply = (): void => {
-      for (const { operator, loads: own } of wanted) operator.supply(own);
-    };
-    const result = this.#open!.handle.load(loads);
-    if (!(result instanceof Promise)) {
-      supply();
-      return true;
-    }
-    this.#loading = true;
-    result.then(
-      () =>
-        this.#post(() => {
-          this.#loading = false;
-          this.#loaded = true;
-          supply();
-        }),
-      (thrown: unknown) => this.#fail(toError(thrown)),
-    );
-    return false;
   }
 
   /** Backpressure: no input while a consumer lags behind; it ends below half of the mark, so it does not flutter. */
@@ -394,14 +301,14 @@ export class PartitionActor implements Turnable {
 
   /** The open epoch starts with its first change. */
   #touch(): void {
-    if (!this.#material && !this.#moved) this.#openedMs = this.#env.clock.monotonicMs();
+    if (!this.#runner!.isMaterial && !this.#moved) this.#openedMs = this.#env.clock.monotonicMs();
   }
 
   #considerCommit(): void {
     const open = this.#open!;
-    const work = this.#work;
+    const runner = this.#runner!;
     // P1: positions have moved past a batch that is not processed yet.
-    if (work?.phase === "batch" || this.#writer!.isPreparing || this.#settling) return;
+    if (runner.isBeforeBatch || this.#writer!.isPreparing || this.#settling) return;
     const { settings, clock } = this.#env;
     const monotonicMs = clock.monotonicMs();
     const records = open.outbound.bufferedRecords;
@@ -409,16 +316,16 @@ export class PartitionActor implements Turnable {
       ? open.outbound.nextControlMs()
       : Number.POSITIVE_INFINITY;
     const controlDue = controlMs <= monotonicMs;
-    const closing = this.#inputEnded ? work === undefined : this.#stopping;
+    const closing = this.#inputEnded ? !runner.isBusy : this.#stopping;
     const verdict = decideEpoch(
       {
         inFlight: this.#writer!.isBusy,
-        material: this.#material || records > 0 || controlDue,
+        material: runner.isMaterial || records > 0 || controlDue,
         moved: this.#moved,
         ageMs: monotonicMs - this.#openedMs,
         bytes: records === 0 ? 0 : open.outbound.bufferedBytes,
         writes: this.#pendingWrites(),
-        drained: work === undefined && open.head.drained,
+        drained: !runner.isBusy && open.head.drained,
         closing,
       },
       settings,
@@ -446,13 +353,14 @@ export class PartitionActor implements Turnable {
   }
 
   #scheduleProcessingTime(): void {
-    const { keyed } = this.#open!.chain;
-    if (keyed.length === 0 || this.#cancelProcessingTimer !== undefined) return;
-    let next = Number.POSITIVE_INFINITY;
-    for (const operator of keyed) next = Math.min(next, operator.nextProcessingTime() ?? next);
-    if (next === Number.POSITIVE_INFINITY) return;
-    const delayMs = Math.min(Math.max(1, next - this.#env.clock.nowMs()), 60_000);
+    const next = this.#runner!.nextProcessingTime();
+    // An alarm that is set already is good enough unless an earlier timer came.
+    if (next >= this.#processingTimerMs) return;
+    this.#cancelProcessingTimer?.();
+    this.#processingTimerMs = next;
+    const delayMs = Math.min(Math.max(1, next - this.#env.clock.nowMs()), LONGEST_ALARM_MS);
     this.#cancelProcessingTimer = this.#env.clock.after(delayMs, () => {
+      this.#processingTimerMs = Number.POSITIVE_INFINITY;
       this.#cancelProcessingTimer = undefined;
       this.#wake();
     });
@@ -461,16 +369,16 @@ export class PartitionActor implements Turnable {
   /** Step 7. */
   #closeEpoch(): void {
     const open = this.#open!;
-    const isEmpty = !this.#material && !this.#moved && open.outbound.bufferedRecords === 0;
+    const isEmpty = !this.#runner!.isMaterial && !this.#moved && open.outbound.bufferedRecords === 0;
     if (this.#stopping && !this.#inputEnded && isEmpty) {
       void this.#finish("stopped");
       return;
     }
-    this.#material = false;
+    this.#runner!.clearMaterial();
     this.#moved = false;
     this.#cancelRecheck?.();
     this.#cancelRecheck = undefined;
-    const isLast = this.#inputEnded && this.#work === undefined;
+    const isLast = this.#inputEnded && !this.#runner!.isBusy;
     // A partition that has ended is never opened again, and so are its sinks: the end is an epoch of its own, after them.
     this.#writer!.close(isLast && (open.sinks.length === 0 || this.#settled));
   }
@@ -480,14 +388,14 @@ export class PartitionActor implements Turnable {
     this.#full = false;
     const acted = Promise.all(told);
     acted.catch((thrown: unknown) => this.#fail(toError(thrown)));
-    const isEmpty = !this.#material && !this.#moved;
+    const isEmpty = !this.#runner!.isMaterial && !this.#moved;
     if (final || (this.#stopping && !this.#inputEnded && isEmpty)) {
       this.#settling = true;
       acted.then(
         () => this.#finish(final ? "ended" : "stopped"),
         () => {},
       );
-    } else if (this.#inputEnded && this.#work === undefined && isEmpty) {
+    } else if (this.#inputEnded && !this.#runner!.isBusy && isEmpty) {
       this.#settling = true;
       acted.then(
         () =>
@@ -530,20 +438,5 @@ export class PartitionActor implements Turnable {
       else await open.discard();
     }
     for (const resolve of this.#onStopped.splice(0)) resolve();
-  }
-
-  /** Step 4 of the traced records of a batch; their marks go on with the span that was opened. */
-  #trace(batch: Batch, startMs: number): void {
-    const endMs = this.#env.clock.nowMs();
-    for (const mark of batch.traces!)
-      this.#env.telemetry.step({
-        step: "4 process",
-        partition: this.id,
-        operator: undefined,
-        mark,
-        startMs,
-        endMs,
-        attributes: { "weir.queue.ms": Math.max(0, startMs - mark.emittedMs) },
-      });
   }
 }

@@ -268,7 +268,10 @@ export class SourceHead implements Head {
       changed = true;
       watermark = this.#merge.update(index, split.times.watermark, true) ?? watermark;
     }
-    if (changed) this.#idleWork = { batch: undefined, watermark, idle: this.#merge.idle, ended: false };
+    if (!changed) return;
+    // What an earlier check found may still wait to be taken, while the partition is held back.
+    watermark ??= this.#idleWork?.watermark;
+    this.#idleWork = { batch: undefined, watermark, idle: this.#merge.idle, ended: false };
   }
 }
 

@@ -76,11 +76,12 @@ export class ChannelBuffer {
 
   /** Appends a whole batch by reference; the open batch is closed first, so order is kept. */
   appendBatch(batch: Batch): void {
-    const room = this.#frameRecords - this.open.values.length;
-    if (
-      batch.values.length > room / 2 ||
-      (batch.timestamps === undefined) !== (this.open.timestamps === undefined)
-    ) {
+    const { open } = this;
+    const room = this.#frameRecords - open.values.length;
+    // An empty open batch takes the columns of the first one that is gathered into it.
+    const differs =
+      open.values.length > 0 && (batch.timestamps === undefined) !== (open.timestamps === undefined);
+    if (batch.values.length > room / 2 || differs) {
       this.#closeOpen();
       this.#full.push(batch);
       this.#fullRecords += batch.values.length;

@@ -1,6 +1,8 @@
 // Address — where in a partition's state something stands: a key, with a namespace in front where a state has one.
 //
 // Addresses are storage fields and parts of timer members, so the encoding is injective, and decodable.
+// Law K4 (docs/laws.md): no two addresses share a field, also after UTF-8, and a field tells its address.
+//
 // Plain keys start with a letter or `0` (see encodeKey); a namespace starts with its length, a digit from 1 to 9.
 import { decodeKey, encodeKey, type PrimitiveKey } from "./key-group.ts";
 

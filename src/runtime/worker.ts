@@ -179,7 +179,7 @@ export class Worker {
         return { status, failure };
       }
       if (this.#pendingFailure !== undefined) {
-        await coordination.setStatus(["created", "running"], "failed", this.#pendingFailure);
+        await coordination.setStatus(["created", "running", "cancelling"], "failed", this.#pendingFailure);
         return undefined;
       }
       if (this.#life.current === "leaving") {
@@ -330,7 +330,8 @@ export class Worker {
 
   #failJob(partition: PartitionId | undefined, error: Error): void {
     this.#options.onEvent({ kind: "job-failing", partition, error });
-    this.#pendingFailure = {
+    // What fails after it may be a consequence.
+    this.#pendingFailure ??= {
       code: error instanceof EngineError ? error.code : error.name,
       message: error.message,
       partition,

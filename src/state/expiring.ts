@@ -5,6 +5,9 @@
 // address gets its first value, it removes what has expired by then and arms itself again for the rest. Its time is
 // rounded up to a sixteenth of the time to live, so that any number of writes needs few timers.
 //
+// Law E1 (docs/laws.md): what is read is younger than its time to live, whatever is restarted and whenever timers fire;
+// once the clock has passed it by a sixteenth, nothing is left in storage.
+//
 // Invariant: where something is stored, a cleanup timer is stored too, by the same commit.
 import type { Codec } from "../core/codec.ts";
 import type { Ttl } from "./descriptors.ts";

@@ -4,7 +4,7 @@
 // at any distance, so both are kept for ever; that is what the query asks for.
 import { defineJob, type Job } from "../../dataflow/job.ts";
 import { emits, type ProcessDefinition } from "../../operators/keyed-process.ts";
-import { list } from "../../state/descriptors.ts";
+import { list, value } from "../../state/descriptors.ts";
 import type { AuctionEvent, NexmarkEvent, PersonEvent } from "../events.ts";
 import { eventsOf, isAuction, isPerson, type QueryParts } from "./query-parts.ts";
 
@@ -33,8 +33,8 @@ interface Sale {
 const states: ReadonlySet<string> = new Set(["OR", "ID", "CA"]);
 const category = 10;
 
-/** More than one person of an id is possible in recorded input, and each joins. */
-const bothSides = { sellers: list<Seller>(), auctions: list<number>() };
+/** More than one person of an id is possible in recorded input, and each joins; auctions are many. */
+const bothSides = { sellers: value<readonly Seller[]>({ default: [] }), auctions: list<number>() };
 
 const sellersWithAuctions: ProcessDefinition<number, Seller | Sale, Q3Row, typeof bothSides> = {
   state: bothSides,
@@ -42,7 +42,7 @@ const sellersWithAuctions: ProcessDefinition<number, Seller | Sale, Q3Row, typeo
   onRecord(record, context) {
     const { sellers, auctions } = context.state;
     if (record.kind === "seller") {
-      sellers.append(record);
+      sellers.set([...sellers.get(), record]);
       for (const auction of auctions.get()) context.emit(toRow(record, auction));
     } else {
       auctions.append(record.auction);

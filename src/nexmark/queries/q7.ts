@@ -8,7 +8,7 @@
 // prices are in the same share, so a guest meets all members it could equal.
 import { defineJob, type Job } from "../../dataflow/job.ts";
 import { emits, type ProcessDefinition } from "../../operators/keyed-process.ts";
-import { list, value } from "../../state/descriptors.ts";
+import { value } from "../../state/descriptors.ts";
 import { paneOf, tumbling } from "../../time/windows.ts";
 import type { Bid, BidEvent } from "../events.ts";
 import { eventsOf, isBid, type QueryParts } from "./query-parts.ts";
@@ -31,14 +31,14 @@ interface Candidate extends Q7Row {
 const windowMs = 10_000;
 const tenSeconds = tumbling(windowMs);
 
-/** Shares of a window. More than enough for 256 partitions to have work; the second step sees at most as many prices. */
-const shares = 1_024;
+/** Shares of a window: enough for many partitions to have work, few enough that little is written for each. */
+const shares = 128;
 
-/** Highest price of the members, and the members that have it. */
-const leaders = { highest: value<number>(), winners: list<Candidate>() };
+/** Highest price of the members, and the members that have it: hardly ever more than one. */
+const leaders = { highest: value<number>(), winners: value<readonly Candidate[]>({ default: [] }) };
 
 /** With the guests that may yet equal it. */
-const leadersAndGuests = { ...leaders, guests: list<Candidate>() };
+const leadersAndGuests = { ...leaders, guests: value<readonly Candidate[]>({ default: [] }) };
 
 const highestOfShare: ProcessDefinition<number, Candidate, Candidate, typeof leadersAndGuests> = {
   state: leadersAndGuests,
@@ -48,17 +48,17 @@ const highestOfShare: ProcessDefinition<number, Candidate, Candidate, typeof lea
     const highest = state.highest.get();
     if (bid.date_time === bid.end) {
       if (highest !== undefined && bid.price < highest) return;
-      state.guests.append(bid);
+      state.guests.set([...state.guests.get(), bid]);
       timers.event(bid.end);
       return;
     }
     if (highest === undefined) timers.event(bid.end);
     else if (bid.price < highest) return;
     if (bid.price === highest) {
-      state.winners.append(bid);
+      state.winners.set([...state.winners.get(), bid]);
     } else {
       state.highest.set(bid.price);
-      state.winners.update([bid]);
+      state.winners.set([bid]);
     }
   },
   /** At the end of the window and not a millisecond before it: guests have exactly that time. */
@@ -82,10 +82,10 @@ const highestOfWindow: ProcessDefinition<number, Candidate, Q7Row, typeof leader
     if (highest === undefined) timers.event(bid.end);
     else if (bid.price < highest) return;
     if (bid.price === highest) {
-      state.winners.append(bid);
+      state.winners.set([...state.winners.get(), bid]);
     } else {
       state.highest.set(bid.price);
-      state.winners.update([bid]);
+      state.winners.set([bid]);
     }
   },
   onTimer(_timer, context) {

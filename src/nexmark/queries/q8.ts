@@ -3,7 +3,7 @@
 // A row goes out as soon as both sides are there, once per person, name and window; the window's end only clears.
 import { defineJob, type Job } from "../../dataflow/job.ts";
 import { emits, type ProcessDefinition } from "../../operators/keyed-process.ts";
-import { map } from "../../state/descriptors.ts";
+import { value } from "../../state/descriptors.ts";
 import { paneOf, tumbling } from "../../time/windows.ts";
 import type { AuctionEvent, PersonEvent } from "../events.ts";
 import { eventsOf, isAuction, isPerson, type QueryParts } from "./query-parts.ts";
@@ -33,16 +33,17 @@ interface Sale {
 
 /** What one person did in one window. */
 interface Activity {
+  /** Start of the window in epoch ms. */
+  readonly start: number;
   readonly names: readonly string[];
   readonly sold: boolean;
 }
 
 const windowMs = 10_000;
 const tenSeconds = tumbling(windowMs);
-const nothing: Activity = { names: [], sold: false };
 
-/** By start of the window. */
-const activities = { windows: map<number, Activity>() };
+/** The windows that are open: one, or two around the end of a window. */
+const activities = { open: value<readonly Activity[]>({ default: [] }) };
 
 /** Key: id of the person. */
 const newSellers: ProcessDefinition<number, Registration | Sale, Q8Row, typeof activities> = {
@@ -52,21 +53,25 @@ const newSellers: ProcessDefinition<number, Registration | Sale, Q8Row, typeof a
     const { person: id, start } = record;
     const last = start + windowMs - 1;
     if (last <= context.watermark) return; // late: the window has been cleared
-    const { windows } = context.state;
-    const known = windows.get(start);
+    const open = context.state.open.get();
+    const known = open.find((activity) => activity.start === start);
     if (known === undefined) context.timers.event(last);
-    const { names, sold } = known ?? nothing;
+    const { names, sold } = known ?? { names: [], sold: false };
+    const others = open.filter((activity) => activity !== known);
     if (record.kind === "registration") {
       if (names.includes(record.name)) return;
-      windows.set(start, { names: [...names, record.name], sold });
+      context.state.open.set([...others, { start, names: [...names, record.name], sold }]);
       if (sold) context.emit({ id, name: record.name, starttime: start });
     } else if (!sold) {
-      windows.set(start, { names, sold: true });
+      context.state.open.set([...others, { start, names, sold: true }]);
       for (const name of names) context.emit({ id, name, starttime: start });
     }
   },
   onTimer({ time }, context) {
-    context.state.windows.delete(time + 1 - windowMs);
+    const { open } = context.state;
+    const left = open.get().filter(({ start }) => start + windowMs - 1 !== time);
+    if (left.length === 0) open.clear();
+    else open.set(left);
   },
 };
 
