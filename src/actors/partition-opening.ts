@@ -66,7 +66,7 @@ export async function openPartition(
   const undo: (() => Promise<void> | void)[] = [];
   try {
     const metrics = new Map<string, OperatorMetrics>();
-    const buffers = await openBuffers(
+    const buffers = createBuffers(
       env,
       edges.flatMap((edge) => edge.channels),
       meta,
@@ -123,6 +123,9 @@ export async function openPartition(
     const producer = { consumed: host.consumed };
     env.exchange.addProducer(channelIds, producer);
     undo.push(() => env.exchange.removeProducer(channelIds, producer));
+    // Last, when consumers of this process report already: one that has drained its channel before tells nothing more,
+    // and a backlog that is gone would hold this producer back for ever.
+    await restoreBacklogs(env, [...buffers.values()]);
 
     return {
       handle,
@@ -132,13 +135,15 @@ export async function openPartition(
       sinks: [...sinks.values()],
       metrics,
       alreadyEnded: meta.get(ENDED_FIELD) === "1",
-      async close() {
-        env.exchange.removeProducer(channelIds, producer);
-        await head.close();
-        chain.close();
-        for (const sink of sinks.values()) await sink.close(true);
-        await handle.release();
-      },
+      close: () =>
+        // Everything is durable: nothing that fails from here on takes it back.
+        undoAll([
+          () => handle.release(),
+          ...[...sinks.values()].map((sink) => () => sink.close(true)),
+          () => chain.close(),
+          () => head.close(),
+          () => env.exchange.removeProducer(channelIds, producer),
+        ]),
       discard: () => undoAll(undo),
     };
   } catch (thrown) {
@@ -147,35 +152,37 @@ export async function openPartition(
   }
 }
 
-/** Runs every step although one fails: what is left open would block the next attempt. */
+/** Runs every step, last first, although one fails: what is left open would block the next attempt. */
 async function undoAll(steps: readonly (() => Promise<void> | void)[]): Promise<void> {
   for (const step of [...steps].reverse()) {
     try {
       await step();
     } catch {
-      // The attempt has failed already with an error that says more than this one.
+      // The attempt is over, with its last commit or with an error that says more than this one.
     }
   }
 }
 
-async function openBuffers(
+function createBuffers(
   env: PartitionEnvironment,
   channels: readonly ChannelId[],
   meta: ReadonlyMap<string, string>,
-): Promise<Map<ChannelId, ChannelBuffer>> {
-  const buffers = new Map<ChannelId, ChannelBuffer>();
-  const written: ChannelId[] = [];
-  for (const channel of channels) {
-    const [seq, lineage] = parseEntryId(meta.get(`out:${channel}`));
-    buffers.set(channel, new ChannelBuffer(channel, seq, lineage, env.settings.frameRecords));
-    if (seq > 0) written.push(channel);
-  }
-  if (written.length > 0) {
-    const lengths = await env.reader.lengths(written);
-    for (const [i, channel] of written.entries())
-      buffers.get(channel)!.restoreBacklog(lengths[i]!, env.encodesOnCommit ? UNKNOWN_ENTRY_BYTES : 0);
-  }
-  return buffers;
+): Map<ChannelId, ChannelBuffer> {
+  return new Map(
+    channels.map((channel) => {
+      const [seq, lineage] = parseEntryId(meta.get(`out:${channel}`));
+      return [channel, new ChannelBuffer(channel, seq, lineage, env.settings.frameRecords)];
+    }),
+  );
+}
+
+/** Entries of earlier attempts that nobody has consumed yet count as this attempt's. */
+async function restoreBacklogs(env: PartitionEnvironment, buffers: readonly ChannelBuffer[]): Promise<void> {
+  const written = buffers.filter((buffer) => buffer.seq > 0);
+  if (written.length === 0) return;
+  const lengths = await env.reader.lengths(written.map((buffer) => buffer.id));
+  for (const [i, buffer] of written.entries())
+    buffer.restoreBacklog(lengths[i]!, env.encodesOnCommit ? UNKNOWN_ENTRY_BYTES : 0);
 }
 
 async function openSinks(

@@ -9,6 +9,7 @@ import { ChannelGapError } from "../../src/broker/errors.ts";
 import { EngineError } from "../../src/core/errors.ts";
 import { IllegalTransitionError } from "../../src/core/lifecycle.ts";
 import { PartitionFencedError, SessionEndedError } from "../../src/core/partition-errors.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 describe("Mailbox", () => {
   test("M1 M2 behaves like two queues, the data one bounded, for any sequence of operations", () => {
@@ -53,16 +54,19 @@ describe("Dispatcher", () => {
         expect(running).toBe(0);
         running++;
         log.push(name);
+        // Waking oneself within a turn must not start another one.
         dispatcher.wake(this);
         running--;
         turns--;
         return turns > 0 ? "again" : "wait";
       },
     });
-    dispatcher.wake(actor("a", 3));
-    dispatcher.wake(actor("b", 2));
-    dispatcher.wake(actor("c", 1));
-    await new Promise((resolve) => setImmediate(resolve));
+    const [a, b, c] = [actor("a", 3), actor("b", 2), actor("c", 1)];
+    for (const each of [a, b, c]) dispatcher.wake(each);
+    await waitFor(() => log.length >= 9, { deadlineMs: 10_000, describe: "nine turns" });
+    dispatcher.remove(a);
+    dispatcher.remove(b);
+    dispatcher.remove(c);
     expect(log.slice(0, 9)).toEqual(["a", "b", "c", "a", "b", "c", "a", "b", "c"]);
   });
 

@@ -155,9 +155,14 @@ describe("weir run --redis", () => {
     process.kill(worker!.pid, "SIGSTOP");
     run.signal("SIGTERM");
     await run.until("the drain", () => run.stderr.includes("SIGTERM: the workers finish"));
-    await run.until("the end", async () => {
-      run.signal("SIGTERM");
-      return Promise.race([run.ended.then(() => true), Promise.resolve(false)]);
+    let over = false;
+    void run.ended.then(() => {
+      over = true;
+    });
+    // Again and again: what comes right after the first counts as the same wish.
+    await run.until("the end", () => {
+      if (!over) run.signal("SIGTERM");
+      return over;
     });
     expect((await run.ended).code).toBe(143);
     await run.until("the end of the worker", () => !isAlive(worker!.pid));
@@ -194,7 +199,7 @@ describe("weir worker, status, cancel, remove", () => {
 
     second.signal("SIGINT");
     expect(await second.ended).toMatchObject({ code: 0 });
-    expect((await untilWorkers(first, name, 1)).map((worker) => worker.id)).not.toContain(workers[1]!.id);
+    expect(await untilWorkers(first, name, 1)).toMatchObject([{ pid: first.pid }]);
 
     const cancelled = await weir(onRedis("cancel", name, "--json"));
     expect(cancelled.code).toBe(0);

@@ -103,7 +103,7 @@ export function describeOperators(engine: Engine): void {
 
     for (const cacheEntries of [100, 200_000])
       test(`process keeps every kind of state per key, with a cache of ${cacheEntries} entries`, async () => {
-        const input = sales(1_200, 300);
+        const input = sales(500, 120);
         const out = collect<Seen>();
         await runToEnd(
           engine,

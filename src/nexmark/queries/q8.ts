@@ -56,7 +56,8 @@ const newSellers: ProcessDefinition<number, Registration | Sale, Q8Row, typeof a
     const open = context.state.open.get();
     const known = open.find((activity) => activity.start === start);
     if (known === undefined) context.timers.event(last);
-    const { names, sold } = known ?? { names: [], sold: false };
+    const names = known?.names ?? [];
+    const sold = known?.sold ?? false;
     const others = open.filter((activity) => activity !== known);
     if (record.kind === "registration") {
       if (names.includes(record.name)) return;
