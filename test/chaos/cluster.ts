@@ -13,7 +13,7 @@ import type { RedisServer } from "../support/redis-server.ts";
 import { uniqueTag } from "../support/test-redis.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { type ChaosJob, type ChaosResult, limitFile, resultStream, slowFile, windowStream } from "./job.ts";
-import { judge, type Verdict, type WindowRow } from "./verdict.ts";
+import { findViolations, judge, type Verdict, type WindowRow } from "./verdict.ts";
 import type { Control, WorkerConfig, WorkerEvent } from "./worker-config.ts";
 import { WorkerHandle } from "./worker-handle.ts";
 
@@ -165,14 +165,14 @@ export class ChaosCluster {
     return this.verdict();
   }
 
-  /** Judges what the result streams hold now. */
+  /** Judges what the result streams hold at the end. */
   async verdict(): Promise<Verdict> {
-    return judge(
-      this.job,
-      this.#limit ?? 0,
-      (await this.#rows(resultStream(this.job))) as ChaosResult[],
-      (await this.#rows(windowStream(this.job))) as WindowRow[],
-    );
+    return judge(this.job, this.#limit ?? 0, await this.#results(), await this.#windows());
+  }
+
+  /** What is wrong with the results already, whatever is still to come. */
+  async violations(): Promise<string[]> {
+    return findViolations(this.job, await this.#results(), await this.#windows());
   }
 
   /** Number of events of all workers, dead ones included. */
@@ -188,6 +188,14 @@ export class ChaosCluster {
 
   describe(): string {
     return this.workers.map((worker) => `worker ${worker.pid}: ${worker.describe()}`).join("\n");
+  }
+
+  async #results(): Promise<ChaosResult[]> {
+    return (await this.#rows(resultStream(this.job))) as ChaosResult[];
+  }
+
+  async #windows(): Promise<WindowRow[]> {
+    return (await this.#rows(windowStream(this.job))) as WindowRow[];
   }
 
   async #rows(stream: string): Promise<unknown[]> {

@@ -73,13 +73,11 @@ describe("bad links", () => {
   test("links that go silent and deliver everything too late: the stragglers are refused", async () => {
     cluster = new ChaosCluster(server);
     await startPair();
-    for (const select of [carriesCommits, carriesReads, () => true])
-      await losesSession(async () => {
-        proxy.inject({ kind: "blackHole" }, select);
-        // Long enough for the worker to give up, and for its partitions to be taken from it when all is silent.
-        const seen = victim.events.length;
-        await victim.waitForEvent((event) => event.kind === "session-lost", "to give up", 20_000, seen);
-      });
+    for (const select of [carriesCommits, carriesReads, () => true]) {
+      // When all is silent, its partitions are taken from it meanwhile.
+      await losesSession(() => proxy.inject({ kind: "blackHole" }, select));
+      await cluster.waitForProgress(5, 30_000);
+    }
     expect(await cluster.finish()).toMatchObject({ exactlyOnce: true, problems: [] });
   }, 90_000);
 
@@ -98,12 +96,13 @@ describe("bad links", () => {
   test("control: a client that connects again and repeats what was not answered counts twice", async () => {
     cluster = new ChaosCluster(server, { control: "unprotected" });
     await startPair();
-    for (let round = 0; round < 3; round++) {
+    const deadlineMs = performance.now() + 40_000;
+    let violations: string[] = [];
+    while (violations.length === 0 && performance.now() < deadlineMs) {
       await dropReplies();
-      await cluster.waitForProgress(2, 20_000);
+      await letRun(300, 600);
+      violations = await cluster.violations();
     }
-    const verdict = await cluster.finish();
-    expect(verdict.exactlyOnce).toBe(false);
-    expect(verdict.counted).toBeGreaterThan(verdict.records);
+    expect(violations).not.toEqual([]);
   }, 60_000);
 });

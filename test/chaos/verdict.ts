@@ -21,6 +21,38 @@ export interface Verdict {
 
 const MAX_PROBLEMS = 20;
 
+/** What is wrong with the results whatever is still to come; empty as long as nothing is. */
+export function findViolations(
+  job: ChaosJob,
+  results: readonly ChaosResult[],
+  windows: readonly WindowRow[],
+): string[] {
+  const problems: string[] = [];
+  const progress = new Map<string, number>();
+  const totals = new Set<string>();
+  for (const result of results) {
+    const { key, count } = result;
+    if (result.kind === "violation")
+      problems.push(`${key}: count ${count} came where ${result.expected} was next`);
+    if (result.kind === "progress") {
+      const next = (progress.get(key) ?? 0) + job.reportEvery;
+      if (count !== next) problems.push(`${key}: progress ${count} came where ${next} was next`);
+      progress.set(key, count);
+    }
+    if (result.kind === "total") {
+      if (totals.has(key)) problems.push(`${key}: its total came twice`);
+      totals.add(key);
+    }
+  }
+  const seen = new Set<string>();
+  for (const row of windows) {
+    const name = windowName(row.key, row.window.start);
+    if (seen.has(name)) problems.push(`window ${name} came twice`);
+    seen.add(name);
+  }
+  return problems;
+}
+
 /** @param limit records per split */
 export function judge(
   job: ChaosJob,
@@ -29,54 +61,42 @@ export function judge(
   windows: readonly WindowRow[],
 ): Verdict {
   const expected = expectedResults(job, limit);
-  const problems: string[] = [];
-  const note = (problem: string): void => {
-    if (problems.length < MAX_PROBLEMS) problems.push(problem);
-  };
+  const problems = findViolations(job, results, windows);
 
   const progress = new Map<string, number>();
   const totals = new Map<string, { count: number; sum: number }>();
   let counted = 0;
-  for (const result of results)
-    switch (result.kind) {
-      case "violation":
-        note(`${result.key}: count ${result.count} came where ${result.expected} was next`);
-        break;
-      case "progress": {
-        const next = (progress.get(result.key) ?? 0) + job.reportEvery;
-        if (result.count !== next)
-          note(`${result.key}: progress ${result.count} came where ${next} was next`);
-        progress.set(result.key, result.count);
-        break;
-      }
-      case "total":
-        if (totals.has(result.key)) note(`${result.key}: its total came twice`);
-        totals.set(result.key, result);
-        counted += result.count;
-    }
-
+  for (const result of results) {
+    if (result.kind === "progress") progress.set(result.key, result.count);
+    if (result.kind !== "total") continue;
+    totals.set(result.key, result);
+    counted += result.count;
+  }
   for (const [key, { count, sum }] of expected.totals) {
     const total = totals.get(key);
-    if (total === undefined) note(`${key}: no total, expected ${count}`);
-    else if (total.count !== count) note(`${key}: counted ${total.count} of ${count}`);
-    else if (total.sum !== sum) note(`${key}: the count is right, but other records were counted`);
+    if (total === undefined) problems.push(`${key}: no total, expected ${count}`);
+    else if (total.count !== count) problems.push(`${key}: counted ${total.count} of ${count}`);
+    else if (total.sum !== sum) problems.push(`${key}: the count is right, but other records were counted`);
     const lastProgress = count - (count % job.reportEvery);
     if ((progress.get(key) ?? 0) !== lastProgress)
-      note(`${key}: progress ended at ${progress.get(key) ?? 0} of ${lastProgress}`);
+      problems.push(`${key}: progress ended at ${progress.get(key) ?? 0} of ${lastProgress}`);
   }
-  for (const key of totals.keys()) if (!expected.totals.has(key)) note(`${key}: a key that no record has`);
+  for (const key of totals.keys())
+    if (!expected.totals.has(key)) problems.push(`${key}: a key that no record has`);
 
-  const found = new Map<string, number>();
-  for (const row of windows) {
-    const name = windowName(row.key, row.window.start);
-    if (found.has(name)) note(`window ${name} came twice`);
-    found.set(name, row.value);
-    if (expected.windows.get(name) !== row.value)
-      note(`window ${name} counted ${row.value}, expected ${expected.windows.get(name) ?? "no such window"}`);
-  }
-  for (const name of expected.windows.keys()) if (!found.has(name)) note(`window ${name} never came`);
+  const found = new Map(windows.map((row) => [windowName(row.key, row.window.start), row.value]));
+  for (const [name, count] of expected.windows)
+    if (found.get(name) !== count)
+      problems.push(`window ${name} counted ${found.get(name) ?? "nothing"}, expected ${count}`);
+  for (const name of found.keys())
+    if (!expected.windows.has(name)) problems.push(`window ${name} came, but no record is in it`);
 
-  return { exactlyOnce: problems.length === 0, records: limit * job.partitions, counted, problems };
+  return {
+    exactlyOnce: problems.length === 0,
+    records: limit * job.partitions,
+    counted,
+    problems: problems.slice(0, MAX_PROBLEMS),
+  };
 }
 
 function expectedResults(

@@ -60,8 +60,9 @@ describe("SIGSTOP past take-over, then SIGCONT", () => {
     cluster = new ChaosCluster(server, { staleViewMs: STALE_VIEW_MS, control: "unprotected" });
     await cluster.start(2);
     await makeZombie(cluster.workers[0]!);
-    await cluster.waitForProgress(5, 20_000);
-    const verdict = await cluster.finish().catch((error: Error) => error);
-    expect(verdict).toMatchObject({ exactlyOnce: false });
-  }, 90_000);
+    await waitFor(async () => (await cluster.violations()).length > 0, {
+      deadlineMs: 20_000,
+      describe: "wrong results",
+    });
+  }, 60_000);
 });
