@@ -10,7 +10,7 @@ import { toError } from "../core/errors.ts";
 import type { PartitionId } from "../core/ids.ts";
 import type { ChannelTrim, MetaField } from "../core/ports/state-backend.ts";
 import type { Telemetry } from "../core/ports/telemetry.ts";
-import type { FailureHandler } from "../operators/failure.ts";
+import { type FailureHandler, shortJson } from "../operators/failure.ts";
 import type { OperatorMetrics } from "../operators/operator.ts";
 import type { SourcePlan } from "../plan/plan.ts";
 import {
@@ -231,7 +231,8 @@ export class SourceHead implements Head {
       try {
         for (; at < records.length; at++) {
           const timestamp = timestampOf(records[at]);
-          if (!Number.isFinite(timestamp)) throw new InvalidTimestampError(name, timestamp);
+          if (!Number.isFinite(timestamp))
+            throw new InvalidTimestampError(name, timestamp, shortJson(records[at]));
           if (values !== records) values.push(records[at]);
           timestamps[kept++] = timestamp;
         }

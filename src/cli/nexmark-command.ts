@@ -100,14 +100,18 @@ async function runNexmark(options: NexmarkCommandOptions, output: Output): Promi
   }
 }
 
-/** From the moment in which the first partition runs to the end of the last one: without the start of processes. */
+/** From the moment in which the first partition runs: without the start of processes. */
 class RunTimer {
   #startedMs: number | undefined;
   #endedMs = 0;
 
   onEvent({ kind }: EventNotice): void {
     if (kind === "partition-running") this.#startedMs ??= performance.now();
-    if (kind === "partition-ended") this.#endedMs = performance.now();
+  }
+
+  /** The last call counts. */
+  end(): void {
+    this.#endedMs = performance.now();
   }
 
   get seconds(): number {
@@ -149,7 +153,9 @@ async function runInProcess(
     onForce: (signal) => process.exit(FORCED_EXIT[signal]),
   });
   try {
-    return (await run.finished).status;
+    const { status } = await run.finished;
+    timer.end();
+    return status;
   } finally {
     signals.close();
     const path = await endProfile?.();
@@ -174,6 +180,7 @@ async function runInWorkers(
     stdout: output.stderr,
     stderr: output.stderr,
     onMessage: (message, pid) => {
+      timer.end();
       if (message.kind !== "event") return;
       timer.onEvent(message.event);
       news.notice(message.event, pid);
@@ -191,6 +198,7 @@ async function runInWorkers(
     workers.start();
     const { pids } = workers;
     output.detail(`worker processes ${pids.join(", ")}`, { event: { kind: "workers", pids } });
+    // Their last message is the outcome; leaving takes them a moment more.
     const end = await workers.ended;
     const left = (await weir.status(request.job))?.job;
     if (left?.status === "finished") return "finished";

@@ -14,7 +14,7 @@ export interface RespawnPolicy {
 export const defaultRespawnPolicy: RespawnPolicy = {
   baseDelayMs: 100,
   maxDelayMs: 5_000,
-  maxCrashes: 6,
+  maxCrashes: 5,
   healthyMs: 3_000,
 };
 

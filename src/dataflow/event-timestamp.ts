@@ -1,4 +1,5 @@
 // eventTimestamp — the user's `timestamp` option, as the source actor wants it: epoch ms, or a typed error.
+import { shortJson } from "../operators/failure.ts";
 import { InvalidTimestampError } from "../time/watermarks.ts";
 
 /**
@@ -15,7 +16,7 @@ export function eventTimestamp(
   return (record) => {
     const given: unknown = timestamp(record);
     const epochMs = typeof given === "number" ? given : given instanceof Date ? given.getTime() : Number.NaN;
-    if (!Number.isFinite(epochMs)) throw new InvalidTimestampError(source, given);
+    if (!Number.isFinite(epochMs)) throw new InvalidTimestampError(source, given, shortJson(record));
     return epochMs;
   };
 }

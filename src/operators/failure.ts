@@ -10,9 +10,10 @@ const SHOWN_CHARACTERS = 200;
 
 /** A function of the job threw and the operator's policy is `fail`. Repeating cannot help: the record stays the same. */
 export class UserFunctionError extends EngineError<"USER_FUNCTION"> {
-  constructor(operator: string, record: unknown, cause: unknown) {
+  /** @param where position in its source of input that never became a record */
+  constructor(operator: string, record: unknown, cause: unknown, where?: string) {
     const error = toError(cause);
-    const shown = shortJson(record);
+    const shown = where === undefined ? shortJson(record) : `${shortJson(record)} (${where})`;
     super(
       "USER_FUNCTION",
       `operator "${operator}" failed at record ${shown}: ${error.message}; ` +
@@ -52,7 +53,7 @@ export class FailureHandler {
       case "fail":
         // Errors of the engine (a state value that cannot be stored, a wrong timer) name their operator and remedy.
         if (error instanceof EngineError) throw error;
-        throw new UserFunctionError(operator, record, error);
+        throw new UserFunctionError(operator, record, error, where);
       case "skip":
         metrics.skipped++;
         return;

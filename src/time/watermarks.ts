@@ -182,13 +182,14 @@ export class WatermarkMerge {
 
 /** A record's timestamp is not a time. */
 export class InvalidTimestampError extends EngineError<"INVALID_TIMESTAMP"> {
-  constructor(source: string, value: unknown) {
+  /** @param record as shown to people */
+  constructor(source: string, value: unknown, record: string) {
     const shown = value instanceof Date ? `Date ${String(value)}` : String(value);
     super(
       "INVALID_TIMESTAMP",
-      `source "${source}": the timestamp of a record is ${shown} (${value instanceof Date ? "Date" : typeof value}); ` +
+      `source "${source}": the timestamp of record ${record} is ${shown} (${value instanceof Date ? "Date" : typeof value}); ` +
         "return a finite number of milliseconds since 1970-01-01 UTC, for a Date its getTime()",
-      { details: { source, value: shown } },
+      { details: { source, value: shown, record } },
     );
   }
 }

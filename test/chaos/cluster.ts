@@ -57,7 +57,7 @@ export class ChaosCluster {
       maxBatch: 40,
       reportEvery: 5,
       padBytes: 20,
-      slowMs: 100,
+      slowMs: 50,
       dir: mkdtempSync(join(tmpdir(), "weir-chaos-")),
       ...options.job,
     };
@@ -118,6 +118,14 @@ export class ChaosCluster {
       owners.set(flat[i]!, { worker, version: Number(version) });
     }
     return owners;
+  }
+
+  /** Entries that wait in every channel. */
+  async channelLengths(): Promise<Map<string, number>> {
+    const keys = (await this.#server.cli("KEYS", `{weir:${this.job.name}}:1:x:*`)) as string[];
+    const lengths = new Map<string, number>();
+    for (const key of keys) lengths.set(key, Number(await this.#server.cli("XLEN", key)));
+    return lengths;
   }
 
   /** Waits until every partition has committed `commits` epochs more than now. */

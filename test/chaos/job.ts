@@ -8,7 +8,7 @@
 // sees each key's numbers grow by exactly one or reports a violation. Both result streams are written in the commits.
 //
 // Two files steer a run from outside of Redis, so that no rollback takes the order back: `limit` (records per split,
-// see ChaosSplitReader) and `slow` (while it exists, the results sink holds up every epoch).
+// see ChaosSplitReader) and `slow` (while it exists, the results sink takes its time).
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -42,7 +42,7 @@ export interface ChaosJob {
   readonly reportEvery: number;
   /** Bytes of ballast in every record of the source. */
   readonly padBytes: number;
-  /** How long an epoch of the results sink takes while the file `slow` exists. */
+  /** How long the results sink takes per record while the file `slow` exists. */
   readonly slowMs: number;
   /** Directory of the steering files. */
   readonly dir: string;
@@ -190,21 +190,32 @@ function readLimit(config: ChaosJob): number | undefined {
   return text === "" ? undefined : Number(text);
 }
 
-/** A sink that takes its time in `prepare`, as one that waits for an outside system does. */
+/** A sink that takes its time for every record, as one that waits for an outside system does. */
 function slowSink<T>(sink: Sink<T>, config: ChaosJob): Sink<T> {
   return {
     ...sink,
     async open(context) {
       const writer = await sink.open(context);
+      let records = 0;
       return {
-        write: (records, timestamps) => writer.write(records, timestamps),
+        write(values, timestamps) {
+          records += values.length;
+          writer.write(values, timestamps);
+        },
         prepare() {
           const prepared = writer.prepare();
-          return existsSync(slowFile(config)) ? sleep(config.slowMs).then(() => prepared) : prepared;
+          const delayMs = records * config.slowMs;
+          records = 0;
+          return existsSync(slowFile(config)) ? whileSlow(config, delayMs).then(() => prepared) : prepared;
         },
         committed: () => writer.committed(),
         close: (graceful) => writer.close(graceful),
       };
     },
   };
+}
+
+async function whileSlow(config: ChaosJob, delayMs: number): Promise<void> {
+  const untilMs = performance.now() + delayMs;
+  while (performance.now() < untilMs && existsSync(slowFile(config))) await sleep(10);
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -82,11 +82,10 @@ describe("weir run --redis", () => {
   test("a worker process that is killed is replaced, and the result in a file is exactly right", async () => {
     const folder = await mkdtemp(join(tmpdir(), "weir-cli-"));
     onTestFinished(() => rm(folder, { recursive: true }));
-    const output = join(folder, "out.ndjson");
     const { name, env } = newJob(6_000, 1_000);
     const run = startWeir(onRedis("run", file, "--workers", "2", "--parallelism", "2", "--json"), {
       ...env,
-      WEIR_TEST_FILE: output,
+      WEIR_TEST_FILE: join(folder, "out.ndjson"),
     });
     const before = await run.until("two workers", async () => {
       const workers = ((await readStatus(name))?.["workers"] ?? []) as readonly WorkerStatus[];
@@ -100,7 +99,10 @@ describe("weir run --redis", () => {
       event: { kind: "worker-crash", pid: victim, how: "signal SIGKILL", respawnInMs: 100 },
     });
     expect(summaryOf(ended)).toMatchObject({ status: "finished" });
-    expect(sortedLines(await readFile(output, "utf8"))).toEqual(expectedLines(6_000));
+    // One file per partition of the sink.
+    const parts = (await readdir(folder)).filter((part) => /^out-\d-of-2\.ndjson$/.test(part));
+    const texts = await Promise.all(parts.map((part) => readFile(join(folder, part), "utf8")));
+    expect(sortedLines(texts.join(""))).toEqual(expectedLines(6_000));
   });
 
   test("a job that fails ends all workers with one error and code 1", async () => {

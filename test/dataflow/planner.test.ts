@@ -405,7 +405,7 @@ describe("laws of a plan", () => {
     for (const [index, stream] of streams.entries()) stream.to(`end${index}`, testSink());
   }
 
-  test("L1-L4 hold for any graph", () => {
+  test("L1 L2 L3 L4 hold for any graph", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), fc.integer({ min: 1, max: 8 }), (steps, parallelism) => {
         const job = defineJob("random", (builder) => build(builder, steps));

@@ -2,9 +2,15 @@
 import { describe } from "vitest";
 import type { Engine } from "./engine.ts";
 import { describeOperators } from "./operator-suite.ts";
+import { describePolicies } from "./policy-suite.ts";
+import { describeTime } from "./time-suite.ts";
+import { describeTopologies } from "./topology-suite.ts";
 
 export function describeEngine(engine: Engine): void {
   describe(`the engine, ${engine.name}`, () => {
     describeOperators(engine);
+    describeTopologies(engine);
+    describeTime(engine);
+    describePolicies(engine);
   });
 }

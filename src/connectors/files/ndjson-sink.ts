@@ -14,8 +14,8 @@
 //              order: an earlier owner that was stopped just before its own rename finds nothing to rename any more.
 //
 // Laws (docs/laws.md)
-//   F1  The file named by the last durable token starts with exactly the committed lines.
-//   F2  No attempt without a durable commit changes the visible file.
+//   O1  The file named by the last durable token starts with exactly the committed lines.
+//   O2  No attempt without a durable commit changes the visible file.
 import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";

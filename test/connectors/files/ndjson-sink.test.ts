@@ -191,7 +191,7 @@ describe("ndjsonSink", () => {
     expect(await readdir(directory.path)).toEqual(["out.ndjson"]);
   });
 
-  test("F2 a stopped owner that wakes up after a take-over writes into a file that nobody sees", async () => {
+  test("O2 a stopped owner that wakes up after a take-over writes into a file that nobody sees", async () => {
     const path = directory.file("out.ndjson");
     const sink = ndjsonSink<number>(path);
     const log = new CommitLog();
@@ -208,7 +208,7 @@ describe("ndjsonSink", () => {
     expect(await readdir(directory.path)).toEqual(["out.ndjson"]);
   });
 
-  test("F2 an owner stopped between its commit and making its file visible cannot bring it back later", async () => {
+  test("O2 an owner stopped between its commit and making its file visible cannot bring it back later", async () => {
     const path = directory.file("out.ndjson");
     const sink = ndjsonSink<number>(path);
     const log = new CommitLog();
@@ -225,7 +225,7 @@ describe("ndjsonSink", () => {
     expect(await linesOf(path)).toEqual([1, 2]);
   });
 
-  test("F1 F2 any interleaving of owners, zombies, crashes and late answers keeps exactly the committed lines", async () => {
+  test("O1 O2 any interleaving of owners, zombies, crashes and late answers keeps exactly the committed lines", async () => {
     const step = fc.record({
       action: fc.constantFrom(
         "attach",
