@@ -17,6 +17,7 @@ export type {
   SplitReader,
 } from "./connectors/contract.ts";
 export { type GeneratorOptions, generator } from "./connectors/generator.ts";
+export { type StdinLinesOptions, stdinLines } from "./connectors/stdin-lines.ts";
 export { type Codec, msgpackCodec, NotSerialisableError } from "./core/codec.ts";
 export { EngineError, type RetryScope } from "./core/errors.ts";
 export { type PrimitiveKey, UnsupportedKeyError } from "./core/key-group.ts";

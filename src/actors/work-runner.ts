@@ -121,7 +121,11 @@ export class WorkRunner {
     const due = this.#open.chain.keyed.filter(
       (operator) => (operator.nextProcessingTime() ?? Number.POSITIVE_INFINITY) <= nowMs,
     );
-    if (due.length === 0) return false;
+    if (due.length === 0) {
+      // The clock stepped back while their state was fetched: that fetch must not pass for the next batch's.
+      this.#loaded = false;
+      return false;
+    }
     const { timerSlice } = this.#parts;
     if (this.#ensureLoaded(due, (operator) => operator.missingForProcessingTime(nowMs, timerSlice))) {
       for (const operator of due) operator.advanceProcessingTime(nowMs, timerSlice);

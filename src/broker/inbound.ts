@@ -30,6 +30,8 @@ interface InputState {
   lineage: number;
   /** Entries may wait in the store behind `seq`. */
   behind: boolean;
+  /** Something said so since the last read was asked for, which may have been answered before it became true. */
+  behindSinceRead: boolean;
   ended: boolean;
 }
 
@@ -53,6 +55,7 @@ export class Inbound {
       seq: cursor.seq,
       lineage: cursor.lineage,
       behind: true,
+      behindSinceRead: false,
       ended: false,
     }));
     for (let i = 0; i < cursors.length; i++) this.#byChannel.set(cursors[i]!.channel, i);
@@ -69,14 +72,17 @@ export class Inbound {
   /** More entries may be in the store: after a watch signal, or when a local producer went away. */
   markBehind(channel: ChannelId): void {
     const state = this.#inputs[this.#byChannel.get(channel) ?? -1];
-    if (state !== undefined && !state.ended) state.behind = true;
+    if (state !== undefined && !state.ended) lookAgain(state);
   }
 
-  /** Cursors of the channels to read next. */
+  /** Cursors of the channels to read next; the caller reads them at once. */
   behind(): ChannelCursor[] {
     const cursors: ChannelCursor[] = [];
     for (const state of this.#inputs)
-      if (state.behind) cursors.push({ channel: state.id, seq: state.seq, lineage: state.lineage });
+      if (state.behind) {
+        state.behindSinceRead = false;
+        cursors.push({ channel: state.id, seq: state.seq, lineage: state.lineage });
+      }
     return cursors;
   }
 
@@ -103,7 +109,7 @@ export class Inbound {
       frame.prevLineage !== state.lineage ||
       !this.#offer({ input, seq, lineage, frame })
     ) {
-      state.behind = true;
+      lookAgain(state);
       return false;
     }
     state.seq = seq;
@@ -122,8 +128,8 @@ export class Inbound {
       const input = this.#byChannel.get(cursor.channel)!;
       const state = this.#inputs[input]!;
       const found = entries[i]!;
-      // Drained as of the read: only if no delivery was refused meanwhile, which sets `behind` with a later seq.
-      if (found.length === 0 && state.seq === cursor.seq) state.behind = false;
+      // Drained as of the read, and nothing was refused or signalled while it was under way.
+      if (found.length === 0 && state.seq === cursor.seq && !state.behindSinceRead) state.behind = false;
       for (const entry of found) if (!this.#takeEntry(input, state, entry)) break;
     }
   }
@@ -143,4 +149,9 @@ export class Inbound {
     state.lineage = entry.lineage;
     return true;
   }
+}
+
+function lookAgain(state: InputState): void {
+  state.behind = true;
+  state.behindSinceRead = true;
 }

@@ -7,6 +7,7 @@ import { PartitionActor } from "../actors/partition-actor.ts";
 import type { PartitionEnvironment } from "../actors/partition-environment.ts";
 import type { PartitionMetrics } from "../actors/partition-metrics.ts";
 import { type PartitionId, parsePartitionId } from "../core/ids.ts";
+import type { PastFigures } from "./past-figures.ts";
 
 export interface HostEvents {
   onEnded(partition: PartitionId): void;
@@ -37,20 +38,28 @@ export class PartitionHost {
   readonly #policy: RestartPolicy;
   readonly #hosted = new Map<PartitionId, Hosted>();
   readonly #restartCounts: Map<PartitionId, number>;
+  readonly #past: PastFigures;
+  /** Drain, then count among the past; until then their figures must not be missing. */
+  readonly #departing = new Set<PartitionActor>();
   #closed = false;
 
-  /** @param restartCounts restarts in a row, kept across sessions */
+  /**
+   * @param restartCounts restarts in a row, kept across sessions
+   * @param past figures of attempts that are over, kept across sessions
+   */
   constructor(
     env: PartitionEnvironment,
     events: HostEvents,
     restartable: boolean,
     restartCounts: Map<PartitionId, number>,
+    past: PastFigures,
     policy: RestartPolicy = defaultRestartPolicy,
   ) {
     this.#env = env;
     this.#events = events;
     this.#restartable = restartable;
     this.#restartCounts = restartCounts;
+    this.#past = past;
     this.#policy = policy;
   }
 
@@ -62,7 +71,7 @@ export class PartitionHost {
       if (assigned.get(partition) !== hosted.version && hosted.actor?.state !== "ended") {
         this.#hosted.delete(partition);
         hosted.cancelRestart?.();
-        void hosted.actor?.stop();
+        if (hosted.actor !== undefined) void this.#dismiss(hosted.actor);
       }
     for (const [partition, version] of assigned)
       if (!this.#hosted.has(partition)) {
@@ -97,10 +106,29 @@ export class PartitionHost {
     }
   }
 
+  /** What is no longer told by {@link metrics}: the session's attempts join those of the past. */
+  retire(): void {
+    for (const metrics of [...this.metrics(), ...this.departing()]) this.#past.add(metrics);
+    this.#hosted.clear();
+    this.#departing.clear();
+  }
+
+  /** Figures of partitions that are on their way to another worker. */
+  departing(): PartitionMetrics[] {
+    return [...this.#departing].map((actor) => actor.metrics());
+  }
+
+  /** Figures of the partitions that this worker owns. */
   metrics(): PartitionMetrics[] {
     return [...this.#hosted.values()].flatMap((hosted) =>
       hosted.actor === undefined ? [] : [hosted.actor.metrics()],
     );
+  }
+
+  async #dismiss(actor: PartitionActor): Promise<void> {
+    this.#departing.add(actor);
+    await actor.stop();
+    if (this.#departing.delete(actor)) this.#past.add(actor.metrics());
   }
 
   #start(partition: PartitionId, hosted: Hosted): void {
@@ -125,6 +153,7 @@ export class PartitionHost {
       stage,
       index,
     );
+    if (hosted.actor !== undefined) this.#past.add(hosted.actor.metrics());
     hosted.actor = actor;
     hosted.startedMs = this.#env.clock.monotonicMs();
     void actor.start(hosted.version);

@@ -18,7 +18,10 @@ export type RunEvent =
   | { readonly kind: "session-lost"; readonly error: Error }
   | { readonly kind: "control-plane-lost"; readonly error: Error };
 
-/** Sums over the partitions of one stage that one worker runs. */
+/**
+ * Sums over one stage of what one worker does and has done: counters also hold the work of partitions that moved away
+ * or began anew, gauges (partitions, backlog, watermark) are those of the partitions it runs.
+ */
 export interface StageReport {
   readonly stage: string;
   readonly partitions: number;
@@ -51,14 +54,23 @@ export interface WorkerReport {
   readonly stages: readonly StageReport[];
 }
 
-export function summariseStages(plan: JobPlan, partitions: readonly PartitionMetrics[]): StageReport[] {
+/**
+ * @param partitions that the worker runs
+ * @param past figures of attempts that are over, which only count
+ */
+export function summariseStages(
+  plan: JobPlan,
+  partitions: readonly PartitionMetrics[],
+  past: readonly PartitionMetrics[] = [],
+): StageReport[] {
   return plan.stages.flatMap((stage) => {
     const own = partitions.filter((partition) => partition.stage === stage.id);
-    if (own.length === 0) return [];
+    const counted = [...own, ...past.filter((each) => each.stage === stage.id)];
+    if (counted.length === 0) return [];
     const sinks = stage.operators.filter((operator) => operator.type === "sink").map((sink) => sink.name);
-    const operators = own.flatMap((partition) => Object.entries(partition.operators));
+    const operators = counted.flatMap((partition) => Object.entries(partition.operators));
     const sum = (of: (partition: PartitionMetrics) => number): number =>
-      own.reduce((total, partition) => total + of(partition), 0);
+      counted.reduce((total, partition) => total + of(partition), 0);
     const sumOperators = (of: (metrics: PartitionMetrics["operators"][string]) => number): number =>
       operators.reduce((total, [, metrics]) => total + of(metrics), 0);
     const watermark = Math.min(...own.map((partition) => partition.watermark));
@@ -68,7 +80,7 @@ export function summariseStages(plan: JobPlan, partitions: readonly PartitionMet
         partitions: own.length,
         recordsIn: sum((partition) => partition.recordsIn),
         recordsOut: sum((partition) => partition.recordsOut),
-        backlogEntries: sum((partition) => partition.backlogEntries),
+        backlogEntries: own.reduce((total, partition) => total + partition.backlogEntries, 0),
         commits: sum((partition) => partition.commits),
         watermark: Number.isFinite(watermark) ? watermark : null,
         skipped: sumOperators((metrics) => metrics.skipped),

@@ -3,6 +3,7 @@ import { defaultSettings, type EngineSettings } from "../actors/settings.ts";
 import { checkOptions } from "../core/options.ts";
 import type { Telemetry } from "../core/ports/telemetry.ts";
 import { InvalidSettingError } from "./errors.ts";
+import { type DetectorSettings, defaultDetectorSettings } from "./failure-detector.ts";
 import type { RunEvent } from "./reports.ts";
 
 export interface RunOptions {
@@ -41,10 +42,20 @@ const RANGES: { readonly [Name in keyof EngineSettings]: readonly [min: number, 
 export function resolveSettings(settings: Partial<EngineSettings> | undefined): EngineSettings {
   checkOptions("settings", settings, Object.keys(RANGES) as (keyof EngineSettings)[]);
   const resolved: EngineSettings = { ...defaultSettings, ...settings };
-  for (const [name, [min, max]] of Object.entries(RANGES)) {
-    const value = resolved[name as keyof EngineSettings];
-    if (!Number.isInteger(value) || value < min || value > max)
-      throw new InvalidSettingError(name, value, `a whole number from ${min} to ${max}`);
-  }
+  for (const [name, [min, max]] of Object.entries(RANGES))
+    checkRange(name, resolved[name as keyof EngineSettings], min, max);
   return resolved;
+}
+
+/** @throws {InvalidSettingError} */
+export function resolveDetector(deadAfterMs: number | undefined): DetectorSettings {
+  if (deadAfterMs === undefined) return defaultDetectorSettings;
+  // Below a few heartbeats every worker would be declared dead; above an hour nobody ever.
+  checkRange("deadAfterMs", deadAfterMs, 100, 3_600_000);
+  return { ...defaultDetectorSettings, deadAfterMs };
+}
+
+function checkRange(name: string, value: number, min: number, max: number): void {
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new InvalidSettingError(name, value, `a whole number from ${min} to ${max}`);
 }

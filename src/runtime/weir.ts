@@ -22,7 +22,6 @@ import { RedisSession } from "../redis/session.ts";
 import { HeapStateBackend } from "../state/heap-state-backend.ts";
 import { RedisStateBackend } from "../state/redis-state-backend.ts";
 import { JobGraphChangedError, JobOverError } from "./errors.ts";
-import { defaultDetectorSettings } from "./failure-detector.ts";
 import { checkSinks } from "./job-checks.ts";
 import {
   allPartitions,
@@ -34,7 +33,7 @@ import {
 } from "./job-config.ts";
 import { JobRun } from "./job-run.ts";
 import type { WorkerReport } from "./reports.ts";
-import { type RunOptions, resolveSettings } from "./run-options.ts";
+import { type RunOptions, resolveDetector, resolveSettings } from "./run-options.ts";
 import { type StoreSession, Worker, type WorkerOptions } from "./worker.ts";
 
 export interface ConnectOptions {
@@ -107,8 +106,12 @@ export class Weir {
   async run(job: Job, options: RunOptions = {}): Promise<JobRun> {
     checkOptions("run", options, RUN_OPTIONS);
     const settings = resolveSettings(options.settings);
+    const detector = resolveDetector(options.deadAfterMs);
     const redis = this.#redis;
     const id = `${process.pid}-${randomBytes(4).toString("hex")}`;
+    // What is refused must be refused before anything is deleted or created.
+    const draft = job.plan({ parallelism: options.parallelism ?? defaultParallelism() });
+    checkSinks(draft, { onRedis: redis !== undefined, severalProcesses: options.shared === true });
     if (redis !== undefined && options.fresh === true) await deleteJob(redis, job.name);
     const store = new EmbeddedStore();
     const coordination =
@@ -117,7 +120,6 @@ export class Weir {
         : await RedisCoordination.open({ url: redis, job: job.name });
     try {
       const { record, plan, config } = await enterJob(job, coordination, options);
-      checkSinks(plan, { onRedis: redis !== undefined, severalProcesses: options.shared === true });
       const workerOptions: WorkerOptions = {
         id,
         plan,
@@ -134,10 +136,7 @@ export class Weir {
             ? undefined
             : (onGone) => HeartbeatThread.start({ url: redis, job: job.name, worker: id, onGone }),
         settings,
-        detector: {
-          ...defaultDetectorSettings,
-          ...(options.deadAfterMs === undefined ? {} : { deadAfterMs: options.deadAfterMs }),
-        },
+        detector,
         clock: this.#clock,
         telemetry: options.telemetry ?? noTelemetry,
         cut: redis === undefined ? cutByReference : createEncodingCutter(settings.frameBytes),

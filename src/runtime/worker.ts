@@ -29,6 +29,7 @@ import type { JobPlan } from "../plan/plan.ts";
 import type { DetectorSettings } from "./failure-detector.ts";
 import { Leader } from "./leader.ts";
 import { PartitionHost } from "./partition-host.ts";
+import { PastFigures } from "./past-figures.ts";
 import { type RunEvent, summariseStages, type WorkerReport } from "./reports.ts";
 
 /** A connection with the store that belongs to one history of it. */
@@ -99,6 +100,7 @@ export class Worker {
   readonly #life = workerLifecycle.create("worker", "joining");
   readonly #dispatcher = new Dispatcher();
   readonly #restartCounts = new Map<PartitionId, number>();
+  readonly #past = new PastFigures();
   readonly #allPartitions: PartitionId[];
   #host: PartitionHost | undefined;
   #session: StoreSession | undefined;
@@ -157,7 +159,10 @@ export class Worker {
       pid: process.pid,
       atMs: this.#options.clock.nowMs(),
       memoryBytes: process.memoryUsage.rss(),
-      stages: summariseStages(this.#options.plan, this.metrics()),
+      stages: summariseStages(this.#options.plan, this.metrics(), [
+        ...this.#past.all(),
+        ...(this.#host?.departing() ?? []),
+      ]),
     };
   }
 
@@ -279,6 +284,7 @@ export class Worker {
       },
       options.durable,
       this.#restartCounts,
+      this.#past,
     );
     this.#session = session;
     this.#host = host;
@@ -315,6 +321,7 @@ export class Worker {
     if (this.#session !== session || this.#life.current === "left") return;
     this.#options.onEvent({ kind: "session-lost", error: cause });
     this.#host?.abandonAll();
+    this.#host?.retire();
     this.#host = undefined;
     void this.#dropSession();
     this.#wakeLoop();

@@ -1,6 +1,8 @@
 // describeEngine — what a job does is the same embedded and on Redis: one suite, through the public API alone.
 import { describe } from "vitest";
 import type { Engine } from "./engine.ts";
+import { describeFlow } from "./flow-suite.ts";
+import { describeLife } from "./life-suite.ts";
 import { describeOperators } from "./operator-suite.ts";
 import { describePolicies } from "./policy-suite.ts";
 import { describeTime } from "./time-suite.ts";
@@ -12,5 +14,7 @@ export function describeEngine(engine: Engine): void {
     describeTopologies(engine);
     describeTime(engine);
     describePolicies(engine);
+    describeLife(engine);
+    describeFlow(engine);
   });
 }
