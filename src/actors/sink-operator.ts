@@ -2,7 +2,7 @@
 
 import type { Json, Prepared, SinkWriter } from "../connectors/contract.ts";
 import type { Batch } from "../core/batch.ts";
-import { EngineError, toError } from "../core/errors.ts";
+import { EngineError, isEngineError, toError } from "../core/errors.ts";
 import type { OperatorMetrics, Receiver } from "../operators/operator.ts";
 
 /** A sink refused records or could not make them safe. */
@@ -68,7 +68,7 @@ export class SinkOperator implements Receiver {
   }
 
   #failure(step: string, thrown: unknown): Error {
-    if (thrown instanceof EngineError) return thrown;
+    if (isEngineError(thrown)) return thrown;
     return new SinkFailedError(this.name, step, toError(thrown));
   }
 }

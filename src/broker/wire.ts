@@ -24,7 +24,7 @@
 // Hot: the encoder bounds what a job can send between processes; rates in bench/codec.ts.
 import { crc32 } from "node:zlib";
 import type { Batch, Frame, TraceMark } from "../core/batch.ts";
-import { EngineError, invariant } from "../core/errors.ts";
+import { invariant, isEngineError } from "../core/errors.ts";
 import { ByteReader, MalformedBytes } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { ColumnDecoder } from "./column-decoder.ts";
@@ -150,7 +150,7 @@ export function decodeFrame(bytes: Uint8Array, channel?: string): Frame {
     return frame;
   } catch (error) {
     // The checksum fits, so what wrote these bytes was not this encoder.
-    if (error instanceof EngineError) throw error;
+    if (isEngineError(error)) throw error;
     const what = error instanceof Error ? error.message : String(error);
     throw new FrameCorruptError(channel, `its content makes no sense (${what})`, buffer.length, error);
   }

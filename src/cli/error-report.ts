@@ -1,5 +1,5 @@
 // ErrorReport — an error as the command line shows it: one line for people, an object for programs.
-import { toError } from "../core/errors.ts";
+import { isEngineError, toError } from "../core/errors.ts";
 
 export interface ErrorReport {
   readonly code: string;
@@ -11,24 +11,9 @@ export interface ErrorReport {
   readonly stack: string;
 }
 
-interface TypedError extends Error {
-  readonly code: string;
-  readonly retry: string;
-  readonly details: Readonly<Record<string, unknown>>;
-}
-
-/**
- * Errors of Weir by their shape, not by their class: a job file may bring its own copy of the package.
- */
-export function isTypedError(thrown: unknown): thrown is TypedError {
-  if (!(thrown instanceof Error)) return false;
-  const { code, retry, details } = thrown as Partial<TypedError>;
-  return typeof code === "string" && typeof retry === "string" && typeof details === "object";
-}
-
 export function reportOf(thrown: unknown): ErrorReport {
   const error = toError(thrown);
-  if (isTypedError(error)) {
+  if (isEngineError(error)) {
     const { code, message, details, retry } = error;
     return { code, message, details, final: retry === "never", stack: stackOf(error) };
   }

@@ -6,9 +6,8 @@ import { existsSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { extname, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
-import { toError } from "../core/errors.ts";
+import { isEngineError, toError } from "../core/errors.ts";
 import { isJob, type Job } from "../dataflow/job.ts";
-import { isTypedError } from "./error-report.ts";
 import { JobFileError, TypeScriptLoaderError } from "./errors.ts";
 
 const TYPESCRIPT: ReadonlySet<string> = new Set([".ts", ".mts", ".cts"]);
@@ -45,7 +44,7 @@ async function importFile(path: string, file: string): Promise<Readonly<Record<s
   try {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (thrown) {
-    if (isTypedError(thrown)) throw thrown;
+    if (isEngineError(thrown)) throw thrown;
     const error = toError(thrown);
     const message = error.message.replace(/\s*\n\s*/g, " ");
     throw new JobFileError(

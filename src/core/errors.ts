@@ -37,6 +37,18 @@ export class EngineError<Code extends string = string> extends Error {
   }
 }
 
+/**
+ * Whether this is an error of Weir. By shape, not by class: a job file may bring another copy of the package, whose
+ * errors say the same.
+ */
+export function isEngineError(thrown: unknown): thrown is EngineError {
+  if (!(thrown instanceof Error)) return false;
+  const { code, retry, details } = thrown as Partial<EngineError>;
+  return (
+    typeof code === "string" && typeof retry === "string" && typeof details === "object" && details !== null
+  );
+}
+
 /** A law of the engine does not hold: a defect in Weir, never in user code. */
 export class InvariantError extends EngineError<"INVARIANT"> {
   constructor(law: string, details: Readonly<Record<string, unknown>> = {}) {

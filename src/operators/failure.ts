@@ -3,7 +3,7 @@
 // Owns:      counting of skipped records, and the dead letters of the batch that runs.
 // Does not:  undo anything. A keyed operator rolls its state and timers back before it asks here.
 import { createBatch } from "../core/batch.ts";
-import { EngineError, InvariantError, toError } from "../core/errors.ts";
+import { EngineError, InvariantError, isEngineError, toError } from "../core/errors.ts";
 import { DEAD_LETTER_TAG, type DeadLetter, type OperatorContext } from "./operator.ts";
 
 const SHOWN_CHARACTERS = 200;
@@ -52,7 +52,7 @@ export class FailureHandler {
     switch (onError) {
       case "fail":
         // Errors of the engine (a state value that cannot be stored, a wrong timer) name their operator and remedy.
-        if (error instanceof EngineError) throw error;
+        if (isEngineError(error)) throw error;
         throw new UserFunctionError(operator, record, error, where);
       case "skip":
         metrics.skipped++;

@@ -12,7 +12,7 @@
 //   A3  The job's status follows its life cycle; a final status is never left.
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { EngineError, InvariantError, toError } from "../core/errors.ts";
+import { InvariantError, isEngineError, toError } from "../core/errors.ts";
 import type { PartitionId } from "../core/ids.ts";
 import { checkMoves } from "../core/job-lifecycle.ts";
 import {
@@ -278,7 +278,7 @@ async function openLink(options: { url: string; name: string; replyTimeoutMs: nu
 
 /** Time may heal it: the server is away, loads, is a replica for now, or refuses writes for now. */
 function isPassing(error: Error): boolean {
-  if (error instanceof EngineError) return error.retry !== "never";
+  if (isEngineError(error)) return error.retry !== "never";
   return /^(OOM|MISCONF|NOREPLICAS|BUSY|READONLY|LOADING|MASTERDOWN)/.test(error.message);
 }
 

@@ -17,7 +17,7 @@ import { LocalExchange } from "../broker/local-exchange.ts";
 import type { SourceSplit } from "../connectors/contract.ts";
 import type { Frame } from "../core/batch.ts";
 import type { Clock } from "../core/clock.ts";
-import { EngineError, toError } from "../core/errors.ts";
+import { isEngineError, toError } from "../core/errors.ts";
 import { type ChannelId, type PartitionId, partitionId } from "../core/ids.ts";
 import { defineLifecycle, type Lifecycle } from "../core/lifecycle.ts";
 import { JobLostError } from "../core/partition-errors.ts";
@@ -197,9 +197,10 @@ export class Worker {
         await this.#join();
         return undefined;
       }
+      // Our own partitions stop first: the leader calls the job cancelled when nobody else is left.
+      if (status === "cancelling") await this.#host?.stopAll();
       await leader.round(observation);
       if (status === "cancelling") {
-        await this.#host?.stopAll();
         if (!leader.leads) return { status: "cancelled", failure };
         return undefined;
       }
@@ -207,7 +208,7 @@ export class Worker {
       await this.#publish();
     } catch (thrown) {
       const error = toError(thrown);
-      if (!(error instanceof EngineError) || error.retry === "never") throw error;
+      if (!isEngineError(error) || error.retry === "never") throw error;
       this.#options.onEvent({ kind: "control-plane-lost", error });
       await new Promise<void>((resolve) => this.#options.clock.after(RETRY_MS, resolve));
     }
@@ -236,7 +237,7 @@ export class Worker {
       this.#useSession(session);
     } catch (thrown) {
       const error = toError(thrown);
-      if (error instanceof EngineError && error.retry === "never") this.#failJob(undefined, error);
+      if (isEngineError(error) && error.retry === "never") this.#failJob(undefined, error);
       else this.#options.onEvent({ kind: "session-lost", error });
     } finally {
       this.#openingSession = false;
@@ -339,7 +340,7 @@ export class Worker {
     this.#options.onEvent({ kind: "job-failing", partition, error });
     // What fails after it may be a consequence.
     this.#pendingFailure ??= {
-      code: error instanceof EngineError ? error.code : error.name,
+      code: isEngineError(error) ? error.code : error.name,
       message: error.message,
       partition,
     };

@@ -2,7 +2,7 @@
 //
 // Owns:      the worker processes, the steering files, the reading of results.
 // Does not:  own the Redis or the links to it: tests hurt those themselves.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -43,7 +43,6 @@ export class ChaosCluster {
   readonly workers: WorkerHandle[] = [];
   readonly #server: RedisServer;
   readonly #options: ClusterOptions;
-  readonly #startedMs = performance.now();
   #limit: number | undefined;
 
   constructor(server: RedisServer, options: ClusterOptions = {}) {
@@ -146,12 +145,16 @@ export class ChaosCluster {
     );
   }
 
-  /** Sets how many records there are: above everything that can have been read by now. */
-  end(): number {
-    const seconds = (performance.now() - this.#startedMs) / 1_000;
-    this.#limit ??= Math.ceil(this.job.ratePerSecond * seconds) + 50 * this.job.maxBatch;
+  /**
+   * Sets how many records there are: more than any attempt can have read by now. Call it when the job is healthy: what
+   * was read then is at most a few commits ahead of the stored positions.
+   */
+  async end(): Promise<void> {
+    if (this.#limit === undefined) {
+      const ahead = this.job.ratePerSecond * 5 + this.job.maxBatch * 20;
+      this.#limit = Math.max(...(await this.#positions())) + ahead;
+    }
     writeFileSync(limitFile(this.job), String(this.#limit));
-    return this.#limit;
   }
 
   /** Makes the results sink slow, or fast again. */
@@ -162,7 +165,7 @@ export class ChaosCluster {
 
   /** Ends the input and waits until all live workers have left a finished job. */
   async finish(deadlineMs = 60_000): Promise<Verdict> {
-    this.end();
+    await this.end();
     await waitFor(() => this.workers.every((worker) => !worker.isAlive), {
       deadlineMs,
       intervalMs: 25,
@@ -175,7 +178,11 @@ export class ChaosCluster {
 
   /** Judges what the result streams hold at the end. */
   async verdict(): Promise<Verdict> {
-    return judge(this.job, this.#limit ?? 0, await this.#results(), await this.#windows());
+    return judge(this.job, this.#limit ?? 0, {
+      results: await this.#results(),
+      fileResults: this.#fileResults(),
+      windows: await this.#windows(),
+    });
   }
 
   /** What is wrong with the results already, whatever is still to come. */
@@ -198,8 +205,26 @@ export class ChaosCluster {
     return this.workers.map((worker) => `worker ${worker.pid}: ${worker.describe()}`).join("\n");
   }
 
+  /** Position of every split, as committed. */
+  async #positions(): Promise<number[]> {
+    const keys = new JobKeys(this.job.name).incarnation(1);
+    const positions: number[] = [];
+    for (let split = 0; split < this.job.partitions; split++) {
+      const text = await this.#server.cli("HGET", keys.meta(partitionId("numbers", split)), `src:s${split}`);
+      positions.push(text === null ? 0 : (JSON.parse(String(text)) as { position: number }).position);
+    }
+    return positions;
+  }
+
   async #results(): Promise<ChaosResult[]> {
     return (await this.#rows(resultStream(this.job))) as ChaosResult[];
+  }
+
+  #fileResults(): ChaosResult[] {
+    return readdirSync(this.job.dir)
+      .filter((name) => name.startsWith("results"))
+      .flatMap((name) => readFileSync(join(this.job.dir, name), "utf8").trimEnd().split("\n"))
+      .map((line) => JSON.parse(line) as ChaosResult);
   }
 
   async #windows(): Promise<WindowRow[]> {

@@ -1,17 +1,19 @@
 // The job of the fault tests: whatever is killed, cut or squeezed, its results are known in advance to the last record.
 //
-//   numbers ──keyBy k──► count ──keyBy v──► verify ──► stream "results"
+//   numbers ──keyBy k──► count ──keyBy v──► verify ──► stream "results" and files results-*.ndjson
 //                   └──► window-counts ──────────────► stream "windows"
 //
 // The source is deterministic in what it says and random in how it cuts it into batches, so a replay never repeats the
 // batch boundaries of the attempt before it. `count` numbers the records of each key; `verify`, behind another shuffle,
-// sees each key's numbers grow by exactly one or reports a violation. Both result streams are written in the commits.
+// sees each key's numbers grow by exactly one or reports a violation. The result streams are written in the commits; the
+// files, which have no part in them, must tell the same.
 //
 // Two files steer a run from outside of Redis, so that no rollback takes the order back: `limit` (records per split,
 // see ChaosSplitReader) and `slow` (while it exists, the results sink takes its time).
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ndjsonSink } from "../../src/connectors/files/index.ts";
 import { redisStreamSink } from "../../src/connectors/redis/index.ts";
 import {
   count,
@@ -90,7 +92,7 @@ export function chaosJob(config: ChaosJob): Job {
   return defineJob(config.name, (job) => {
     const numbers = job.source("numbers", chaosSource(config), { timestamp: timestampOf });
     const byKey = numbers.keyBy((record) => record.k);
-    byKey
+    const results = byKey
       .process("count", {
         state: { count: value<number>({ default: 0 }), sum: value<number>({ default: 0 }) },
         emits: emits<Counted>(),
@@ -122,8 +124,9 @@ export function chaosJob(config: ChaosJob): Job {
           const { key, state } = context;
           context.emit({ kind: "total", key: key.slice(1), count: state.last.get(), sum: state.sum.get() });
         },
-      })
-      .to("results", slowSink(redisStreamSink<ChaosResult>(resultStream(config)), config));
+      });
+    results.to("results", slowSink(redisStreamSink<ChaosResult>(resultStream(config)), config));
+    results.to("files", ndjsonSink<ChaosResult>(join(config.dir, "results.ndjson")));
     byKey
       .window(tumbling(WINDOW_MS))
       .aggregate("window-counts", count())

@@ -53,13 +53,18 @@ export function findViolations(
   return problems;
 }
 
+/** What the outside has of a job. */
+export interface Published {
+  /** Of the stream "results", in its order. */
+  readonly results: readonly ChaosResult[];
+  /** Of the files, one after the other. */
+  readonly fileResults: readonly ChaosResult[];
+  readonly windows: readonly WindowRow[];
+}
+
 /** @param limit records per split */
-export function judge(
-  job: ChaosJob,
-  limit: number,
-  results: readonly ChaosResult[],
-  windows: readonly WindowRow[],
-): Verdict {
+export function judge(job: ChaosJob, limit: number, published: Published): Verdict {
+  const { results, fileResults, windows } = published;
   const expected = expectedResults(job, limit);
   const problems = findViolations(job, results, windows);
 
@@ -90,6 +95,15 @@ export function judge(
       problems.push(`window ${name} counted ${found.get(name) ?? "nothing"}, expected ${count}`);
   for (const name of found.keys())
     if (!expected.windows.has(name)) problems.push(`window ${name} came, but no record is in it`);
+
+  problems.push(...findViolations(job, fileResults, []).map((problem) => `files: ${problem}`));
+  const inStream = results.map((result) => JSON.stringify(result)).sort();
+  const inFiles = fileResults.map((result) => JSON.stringify(result)).sort();
+  const difference = inStream.findIndex((text, i) => text !== inFiles[i]);
+  if (difference >= 0)
+    problems.push(`the stream has ${inStream[difference]} where the files have ${inFiles[difference]}`);
+  else if (inFiles.length !== inStream.length)
+    problems.push(`the files have ${inFiles.length} results, the stream ${inStream.length}`);
 
   return {
     exactlyOnce: problems.length === 0,

@@ -2,7 +2,8 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { expectedLines } from "./jobs/window-counts.ts";
+import { job as failing } from "./jobs/failing.ts";
+import windowCounts, { expectedLines } from "./jobs/window-counts.ts";
 import { jobFile, jsonLines, sortedLines, startWeir, weir } from "./start-weir.ts";
 
 const job = jobFile("window-counts.ts");
@@ -22,7 +23,7 @@ describe("weir run, embedded", () => {
     expect(code).toBe(0);
     const { summary } = jsonLines(stdout).at(-1) as { summary: Record<string, unknown> };
     expect(summary).toMatchObject({
-      ...{ job: "window-counts", status: "finished", recordsRead: 4_000, recordsWritten: 40 },
+      ...{ job: windowCounts.name, status: "finished", recordsRead: 4_000, recordsWritten: 40 },
       ...{ skipped: 0, deadLetters: 0, late: 0, restarts: 0 },
       stages: [
         { stage: "ticks", recordsIn: 4_000, recordsOut: 4_000, recordsWritten: 0 },
@@ -56,7 +57,10 @@ describe("weir run, embedded", () => {
       "1",
     ]);
     const error = jsonLines(stderr).at(-1)?.["error"];
-    expect(error).toMatchObject({ code: "JOB_FAILED", details: { job: "failing", partition: "numbers.0" } });
+    expect(error).toMatchObject({
+      code: "JOB_FAILED",
+      details: { job: failing.name, partition: "numbers.0" },
+    });
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({ summary: { status: "failed" } });
     expect(code).toBe(1);
   });

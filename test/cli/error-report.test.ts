@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { errorObject, formatError, isTypedError, reportOf } from "../../src/cli/error-report.ts";
+import { errorObject, formatError, reportOf } from "../../src/cli/error-report.ts";
 import * as cliErrors from "../../src/cli/errors.ts";
 import { EXIT, exitCodeFor } from "../../src/cli/exit-codes.ts";
+import { isEngineError } from "../../src/core/errors.ts";
 import { UnknownOptionError } from "../../src/core/options.ts";
 import { JobLostError, JobNotFoundError, SessionEndedError } from "../../src/core/partition-errors.ts";
 import { InvalidJobError } from "../../src/dataflow/job-problem.ts";
@@ -30,9 +31,9 @@ describe("error reports", () => {
       retry: "never",
       details: {},
     });
-    expect(isTypedError(foreign)).toBe(true);
+    expect(isEngineError(foreign)).toBe(true);
     expect(reportOf(foreign)).toMatchObject({ code: "INVALID_JOB", final: true });
-    expect(isTypedError(Object.assign(new Error("of Node"), { code: "ENOENT" }))).toBe(false);
+    expect(isEngineError(Object.assign(new Error("of Node"), { code: "ENOENT" }))).toBe(false);
     expect(reportOf("just text")).toMatchObject({ code: "UNEXPECTED", message: "just text" });
   });
 

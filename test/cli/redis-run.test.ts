@@ -59,7 +59,8 @@ async function untilWorkers(run: WeirProcess, job: string, count: number): Promi
   });
 }
 
-describe("weir run --redis", () => {
+// Generous: every step starts processes, and machines are busy.
+describe("weir run --redis", { timeout: 180_000 }, () => {
   test("runs a job with two worker processes to its end; then it is over, until --fresh begins anew", async () => {
     const { env } = newJob(4_000);
     const args = onRedis("run", file, "--workers", "2", "--parallelism", "2", "--json");
@@ -180,7 +181,7 @@ describe("weir run --redis", () => {
   });
 });
 
-describe("weir worker, status, cancel, remove", () => {
+describe("weir worker, status, cancel, remove", { timeout: 180_000 }, () => {
   test("the first worker creates the job, the second joins, cancel ends both, remove deletes it", async () => {
     const { name, env } = newJob(1_000_000, 1_000);
     const first = startWeir(onRedis("worker", file, "--parallelism", "2"), env);

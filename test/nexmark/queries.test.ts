@@ -164,7 +164,11 @@ describe("Nexmark queries at their edges", () => {
     const redis = testRedisUrl();
     const weir = await connect({ redis });
     const name = uniqueTag(`nexmark-${query}`);
-    const source = nexmarkSource({ events: 5_000, seed: 5, eventsPerSecond: 200 });
+    const generator = createNexmarkGenerator({ seed: 5, eventsPerSecond: 200 });
+    const events = Array.from({ length: 5_000 }, (_, n) => generator.event(n));
+    // The last bid is alone, at the very end of a window that has no other.
+    events.push(aBid({ dateTime: generator.timestamp(0) + 100_000 - (generator.timestamp(0) % 10_000) }));
+    const source = collection(events);
     const run = await weir.run(nexmarkQueries[query]({ name, source, sink: collect<object>() }), {
       parallelism: 2,
     });

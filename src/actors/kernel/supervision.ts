@@ -1,5 +1,5 @@
 // Supervision — what happens after a partition failed: pure decisions, the worker acts.
-import { EngineError } from "../../core/errors.ts";
+import { isEngineError } from "../../core/errors.ts";
 
 export interface RestartPolicy {
   /** Restarts of one partition in a row before the job fails; default 10. */
@@ -44,8 +44,8 @@ export function decideSupervision(
   restartable: boolean,
   policy: RestartPolicy = defaultRestartPolicy,
 ): SupervisionVerdict {
-  const retry = error instanceof EngineError ? error.retry : "never";
-  const code = error instanceof EngineError ? error.code : undefined;
+  const retry = isEngineError(error) ? error.retry : "never";
+  const code = isEngineError(error) ? error.code : undefined;
   if (code === "PARTITION_FENCED" || code === "STALE_ASSIGNMENT") return { kind: "forget" };
   if (retry === "never" || !restartable) return { kind: "fail-job" };
   if (retry === "job") return { kind: "end-session" };

@@ -1,5 +1,5 @@
 // Options: every name must be one that somebody reads, and every value one that means something.
-import { EngineError } from "../../core/errors.ts";
+import { isEngineError } from "../../core/errors.ts";
 import { checkOptions, InvalidOptionError } from "../../core/options.ts";
 import type { ErrorPolicy } from "../../operators/operator.ts";
 import { parseDuration } from "../../time/duration.ts";
@@ -86,7 +86,7 @@ function problemOf(subject: string, check: () => void): JobProblem | undefined {
     check();
     return undefined;
   } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
+    if (!isEngineError(error)) throw error;
     const code = error.code === "UNKNOWN_OPTION" ? "UNKNOWN_OPTION" : "INVALID_OPTION";
     return { code, subject, message: error.message };
   }
