@@ -77,16 +77,15 @@ export class ChannelBuffer {
   /** Appends a whole batch by reference; the open batch is closed first, so order is kept. */
   appendBatch(batch: Batch): void {
     const { open } = this;
-    const room = this.#frameRecords - open.values.length;
-    // An empty open batch takes the columns of the first one that is gathered into it.
-    const differs =
-      open.values.length > 0 && (batch.timestamps === undefined) !== (open.timestamps === undefined);
-    if (batch.values.length > room / 2 || differs) {
+    if (batch.values.length > (this.#frameRecords - open.values.length) / 2) {
       this.#closeOpen();
       this.#full.push(batch);
       this.#fullRecords += batch.values.length;
       return;
     }
+    // An empty open batch takes over the columns of the first one that is gathered into it.
+    if (open.values.length > 0 && (batch.timestamps === undefined) !== (open.timestamps === undefined))
+      this.#closeOpen();
     // Small batches are gathered, or every record at low rates would become a frame of its own.
     appendTo(this.open, batch);
   }

@@ -4,6 +4,7 @@ import { RedisServer } from "../support/redis-server.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { ChaosCluster } from "./cluster.ts";
 import { CRASH_STEPS, type CrashStep } from "./worker-config.ts";
+import type { WorkerHandle } from "./worker-handle.ts";
 
 let server: RedisServer;
 let cluster: ChaosCluster;
@@ -14,48 +15,41 @@ beforeAll(async () => {
 afterEach(() => cluster.stop());
 afterAll(() => server.stop());
 
+/** Partitions are released when their input has ended, so these come last. */
+const AT_THE_END: readonly CrashStep[] = ["before-release", "released"];
+const WHILE_RUNNING = CRASH_STEPS.filter((step) => !AT_THE_END.includes(step));
+
 /** Attaches and releases are few; of the others a later one, so that the attempt has done something. */
-function timesOf(step: CrashStep): number {
-  switch (step) {
-    case "before-attach":
-    case "attached":
-    case "before-release":
-    case "released":
-      return 1;
-    default:
-      return 2 + Math.floor(Math.random() * 5);
-  }
+function addVictim(step: CrashStep): WorkerHandle {
+  const times = /attach|release/.test(step) ? 1 : 2 + Math.floor(Math.random() * 5);
+  return cluster.add({ crashAt: `${step}:${times}` });
 }
 
-/** Lets one worker join, and die at the step; the worker that stays takes its partitions over. */
-async function crashAt(step: CrashStep): Promise<void> {
-  const crashAtText = `${step}:${timesOf(step)}`;
-  const victim = cluster.add({ crashAt: crashAtText });
-  await victim.joined();
-  if (step === "before-release" || step === "released") {
-    await victim.waitForEvent((event) => event.kind === "first-commit", "to work", 20_000);
-    victim.command("leave");
-  }
+async function dies(victim: WorkerHandle, step: CrashStep): Promise<void> {
   await waitFor(() => !victim.isAlive, {
     deadlineMs: 20_000,
-    describe: () => `the worker to die at ${crashAtText}; ${victim.describe()}`,
+    describe: () => `a worker to die at ${step}; ${victim.describe()}`,
   });
-  expect(victim.exit, `the worker that dies at ${crashAtText}`).toEqual({ code: null, signal: "SIGKILL" });
+  expect(victim.exit, `the worker that dies at ${step}`).toEqual({ code: null, signal: "SIGKILL" });
 }
 
 describe("SIGKILL at each step", () => {
   test(`one death at each of ${CRASH_STEPS.length} steps: every record is counted exactly once`, async () => {
     cluster = new ChaosCluster(server);
     await cluster.start(1);
-    for (const step of CRASH_STEPS) await crashAt(step);
+    for (const step of WHILE_RUNNING) await dies(addVictim(step), step);
+    const last = AT_THE_END.map(addVictim);
+    for (const victim of last)
+      await victim.waitForEvent((event) => event.kind === "first-commit", "to work", 20_000);
     await cluster.waitForProgress(1, 30_000);
     expect(await cluster.finish()).toMatchObject({ exactlyOnce: true, problems: [] });
+    for (const [i, step] of AT_THE_END.entries()) await dies(last[i]!, step);
   }, 90_000);
 
   test("control: when positions follow one commit behind the work, a death after a commit counts twice", async () => {
     cluster = new ChaosCluster(server, { control: "late-positions" });
     await cluster.start(1);
-    for (let death = 0; death < 2; death++) await crashAt("after-commit");
+    for (let death = 0; death < 2; death++) await dies(addVictim("after-commit"), "after-commit");
     await cluster.waitForProgress(1, 30_000);
     const verdict = await cluster.finish();
     expect(verdict.exactlyOnce).toBe(false);
