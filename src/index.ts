@@ -18,10 +18,11 @@ export type {
 } from "./connectors/contract.ts";
 export { type GeneratorOptions, generator } from "./connectors/generator.ts";
 export { type StdinLinesOptions, stdinLines } from "./connectors/stdin-lines.ts";
-export { type Codec, msgpackCodec, NotSerialisableError } from "./core/codec.ts";
+export { type Codec, msgpackCodec } from "./core/codec.ts";
 export { EngineError, type RetryScope } from "./core/errors.ts";
 export { type PrimitiveKey, UnsupportedKeyError } from "./core/key-group.ts";
 export { InvalidOptionError, UnknownOptionError } from "./core/options.ts";
+export { NotSerialisableError } from "./core/plain-data.ts";
 export { EventTimeUnavailableError } from "./dataflow/event-time-guard.ts";
 export {
   type ExplainedEdge,

@@ -18,7 +18,7 @@ import type { Mailbox } from "./kernel/mailbox.ts";
 import { buildOperatorChain, type OperatorChain } from "./operator-chain.ts";
 import type { PartitionEnvironment } from "./partition-environment.ts";
 import { parseSinkToken, SinkOperator, sinkTokenField } from "./sink-operator.ts";
-import { parseSplitProgress, SourceHead, splitField } from "./source-head.ts";
+import { type OpenSplit, parseSplitProgress, SourceHead, splitField } from "./source-head.ts";
 import { edgeReceiver, inputChannels, outputEdges } from "./stage-wiring.ts";
 
 /** Guessed size of entries of an earlier attempt: half a frame. */
@@ -72,8 +72,9 @@ export async function openPartition(
       meta,
     );
     const outbound = new Outbound([...buffers.values()], lineage, env.settings, env.cut);
-    const sinks = await openSinks(env, stage, index, lineage, meta, metrics);
-    undo.push(...[...sinks.values()].map((sink) => () => sink.close(false)));
+    const sinks = await openSinks(env, stage, index, lineage, meta, metrics, (sink) => {
+      undo.push(() => sink.close(false));
+    });
 
     const keyGroups = keyGroupRange(index, stage.partitions);
     const timers = new Map<string, [number, StoredTimer[]][]>();
@@ -185,6 +186,7 @@ async function restoreBacklogs(env: PartitionEnvironment, buffers: readonly Chan
     buffer.restoreBacklog(lengths[i]!, env.encodesOnCommit ? UNKNOWN_ENTRY_BYTES : 0);
 }
 
+/** @param onOpened called per sink, so that those are closed again that were opened before one that fails */
 async function openSinks(
   env: PartitionEnvironment,
   stage: StagePlan,
@@ -192,11 +194,13 @@ async function openSinks(
   attempt: number,
   meta: ReadonlyMap<string, string>,
   metrics: Map<string, OperatorMetrics>,
+  onOpened: (sink: SinkOperator) => void,
 ): Promise<Map<string, SinkOperator>> {
   const sinks = new Map<string, SinkOperator>();
   for (const plan of stage.operators) {
     if (plan.type !== "sink") continue;
-    const writer = await plan.sink.open({
+    const own = createOperatorMetrics();
+    const sink = await SinkOperator.open(plan.name, plan.sink, own, {
       job: env.plan.job,
       sink: plan.name,
       partition: index,
@@ -204,9 +208,9 @@ async function openSinks(
       attempt,
       committed: parseSinkToken(meta.get(sinkTokenField(plan.name))),
     });
-    const own = createOperatorMetrics();
     metrics.set(plan.name, own);
-    sinks.set(plan.name, new SinkOperator(plan.name, writer, own));
+    sinks.set(plan.name, sink);
+    onOpened(sink);
   }
   return sinks;
 }
@@ -241,12 +245,23 @@ async function openSourceHead(
     partition: index,
     parallelism: stage.partitions,
   };
-  const splits = [];
-  for (const split of all.filter((_, i) => i % stage.partitions === index)) {
-    const progress = parseSplitProgress(meta.get(splitField(split)));
-    const reader =
-      progress?.ended === true ? undefined : await plan.source.open(split, progress?.position, context);
-    splits.push({ split, reader, progress });
+  const splits: OpenSplit[] = [];
+  try {
+    for (const split of all.filter((_, i) => i % stage.partitions === index)) {
+      const progress = parseSplitProgress(meta.get(splitField(split)));
+      const reader =
+        progress?.ended === true ? undefined : await plan.source.open(split, progress?.position, context);
+      splits.push({ split, reader, progress });
+    }
+  } catch (thrown) {
+    await undoAll(
+      splits.map(
+        ({ reader }) =>
+          () =>
+            reader?.close(),
+      ),
+    );
+    throw thrown;
   }
   return new SourceHead(
     {

@@ -42,6 +42,13 @@ export interface SplitProgress {
   readonly highest: SavedWatermark;
 }
 
+export interface OpenSplit {
+  readonly split: SourceSplit;
+  /** None for a split that had ended. */
+  readonly reader: SplitReader<unknown> | undefined;
+  readonly progress: SplitProgress | undefined;
+}
+
 interface SplitState {
   readonly split: SourceSplit;
   readonly reader: SplitReader<unknown> | undefined;
@@ -65,18 +72,10 @@ export class SourceHead implements Head {
   #idleWork: HeadWork | undefined;
 
   /**
-   * @param splits this partition's splits with an open reader each; no reader for a split that had ended
+   * @param splits this partition's
    * @param watermark merged watermark as committed
    */
-  constructor(
-    parts: SourceHeadParts,
-    splits: readonly {
-      split: SourceSplit;
-      reader: SplitReader<unknown> | undefined;
-      progress: SplitProgress | undefined;
-    }[],
-    watermark: number,
-  ) {
+  constructor(parts: SourceHeadParts, splits: readonly OpenSplit[], watermark: number) {
     this.#parts = parts;
     const nowMs = parts.clock.nowMs();
     this.#splits = splits.map(({ split, reader, progress }) => ({

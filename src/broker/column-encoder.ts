@@ -1,4 +1,6 @@
 // ColumnEncoder — decides for every column of a batch how it is written. The grammar stands in column-kinds.ts.
+
+import { fitsMessagePack } from "../core/plain-data.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 import {
   BOOLEANS,
@@ -18,7 +20,7 @@ import {
   UNION,
 } from "./column-kinds.ts";
 import { writeNumbers } from "./number-column.ts";
-import { fitsMessagePack, writeMessagePack, writeStructured } from "./plain-values.ts";
+import { writeMessagePack, writeStructured } from "./plain-values.ts";
 import type { Property, Shape, ShapeRegistry } from "./shape.ts";
 import { elementProperty } from "./shape.ts";
 import { writeTexts } from "./text-column.ts";

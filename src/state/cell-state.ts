@@ -6,9 +6,10 @@
 // Hot: one Map lookup per record and state; the cell stays at hand for the rest of the record. A write is dirty when
 // its epoch number is not the current one, so a repeated write costs one comparison. Guarded by bench/state.ts.
 import { encodeAddress, type Namespace } from "../core/address.ts";
-import { assertSerialisable, type Codec, msgpackCodec } from "../core/codec.ts";
+import { type Codec, msgpackCodec } from "../core/codec.ts";
 import { InvariantError } from "../core/errors.ts";
 import { keyGroupOf } from "../core/key-group.ts";
+import { fitsMessagePack } from "../core/plain-data.ts";
 import type { StateLoad, StateShape } from "../core/ports/state-backend.ts";
 import { type KeyScope, NO_KEY, StateOutsideRecordError } from "./key-scope.ts";
 import type { WriteSet } from "./write-set.ts";
@@ -348,7 +349,7 @@ export abstract class CellState<C extends Cell> {
     if (--this.#untilCheck > 0) return;
     this.#untilCheck = this.#checks < ALWAYS_CHECKED ? 1 : CHECKED_EVERY;
     this.#checks++;
-    if (this.#checked) assertSerialisable(value, `operator "${this.scope.operator}", state "${this.name}"`);
+    if (this.#checked) fitsMessagePack([value], `operator "${this.scope.operator}", state "${this.name}"`);
   }
 
   /** A copy through the codec: what user code may change in place although the record may be taken back. */

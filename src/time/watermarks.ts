@@ -187,7 +187,7 @@ export class InvalidTimestampError extends EngineError<"INVALID_TIMESTAMP"> {
     const shown = value instanceof Date ? `Date ${String(value)}` : String(value);
     super(
       "INVALID_TIMESTAMP",
-      `source "${source}": the timestamp of record ${record} is ${shown} (${value instanceof Date ? "Date" : typeof value}); ` +
+      `source "${source}": the timestamp of a record is ${shown} (${value instanceof Date ? "Date" : typeof value}): ${record}; ` +
         "return a finite number of milliseconds since 1970-01-01 UTC, for a Date its getTime()",
       { details: { source, value: shown, record } },
     );

@@ -8,7 +8,7 @@ import { decodeFrame, encodeFrame, FRAME_VERSION, MAX_FRAME_BYTES } from "../../
 import { FrameCorruptError, FrameVersionError } from "../../src/broker/wire-errors.ts";
 import type { Batch, Frame, TraceMark } from "../../src/core/batch.ts";
 import { createBatch, MAX_WATERMARK, MIN_WATERMARK } from "../../src/core/batch.ts";
-import { NotSerialisableError } from "../../src/core/codec.ts";
+import { NotSerialisableError } from "../../src/core/plain-data.ts";
 import { createNexmarkGenerator } from "../../src/nexmark/generator.ts";
 
 /** Raise LAW_RUNS for a campaign. */

@@ -1,6 +1,6 @@
 // npm run chaos -- --minutes M [--seed S] [--faults worker,zombie,net,redis,memory,slow] [--control NAME] [--verbose]
 //
-// Exit code 0: every job was exactly once. 1: one was not, or did not finish.
+// Exit code 0: every job was exactly once. 1: one was not, or did not finish. 2: wrong arguments.
 import { parseArgs } from "node:util";
 import { createCounts, FAULTS, type Fault, type SoakCounts, SoakRound } from "./soak.ts";
 import type { Control } from "./worker-config.ts";
@@ -67,8 +67,7 @@ function summarise(counts: SoakCounts): string {
   ].join("\n");
 }
 
-async function main(): Promise<number> {
-  const { minutes, seed, faults, control, verbose } = readArguments();
+async function main({ minutes, seed, faults, control, verbose }: Arguments): Promise<number> {
   const startedMs = performance.now();
   const counts = createCounts();
   const random = createRandom(seed);
@@ -101,4 +100,9 @@ async function main(): Promise<number> {
   return 0;
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main(readArguments());
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}

@@ -117,7 +117,7 @@ class UnprotectedBackend implements StateBackend {
         ),
       commit(given: EpochCommit): Promise<CommitAnswer> {
         const epoch = freeze(given);
-        const answer = turn.then(() =>
+        const answer: Promise<CommitAnswer> = turn.then(() =>
           link.run(async (session) => {
             const matching = await matchStored(session, metaKey, epoch);
             const { script, args } = encoder.encode(
@@ -133,8 +133,9 @@ class UnprotectedBackend implements StateBackend {
               : ({ kind: "LOST", cause: new Error(`answered ${reply[0]}`) } as const);
           }),
         );
-        turn = answer.catch(() => undefined);
-        return answer;
+        const settled = answer.catch((cause: Error): CommitAnswer => ({ kind: "LOST", cause }));
+        turn = settled;
+        return settled;
       },
       release: async () => {},
     };

@@ -10,8 +10,10 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Below node_modules, so that the compiled files find the packages. */
 const CACHE = join(ROOT, "node_modules", ".cache", "weir-chaos");
-const ENTRIES = ["test/chaos/worker-process.ts", "src/redis/heartbeat-worker.ts"];
-const KEEP_MS = 600_000;
+const PROGRAM = new URL("./worker-process.ts", import.meta.url);
+/** The heartbeat runs in a thread of its own, from a file of its own. */
+const HEARTBEAT = new URL("../../src/redis/heartbeat-worker.ts", import.meta.url);
+const KEEP_MS = 3 * 3_600_000;
 
 let compiled: string | undefined;
 
@@ -47,7 +49,8 @@ function compile(): string {
         ".",
         "--outDir",
         draft,
-        ...ENTRIES,
+        fileURLToPath(PROGRAM),
+        fileURLToPath(HEARTBEAT),
       ],
       { cwd: ROOT, stdio: "inherit" },
     );

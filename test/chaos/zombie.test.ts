@@ -19,6 +19,7 @@ const STALE_VIEW_MS = 1_500;
 
 /** Pauses a worker until others own all that it had and work on it, then lets it go on. */
 async function makeZombie(zombie: WorkerHandle): Promise<void> {
+  await cluster.settle();
   const owned = [...(await cluster.owners())].filter(([, owner]) => owner.worker === zombie.id);
   expect(owned.length, "partitions of the worker that is paused").toBeGreaterThan(0);
   await letRun(0, 100);
@@ -59,10 +60,14 @@ describe("SIGSTOP past take-over, then SIGCONT", () => {
   test("control: a zombie that always offers the fence that fits destroys the count", async () => {
     cluster = new ChaosCluster(server, { staleViewMs: STALE_VIEW_MS, control: "unprotected" });
     await cluster.start(2);
-    await makeZombie(cluster.workers[0]!);
-    await waitFor(async () => (await cluster.violations()).length > 0, {
-      deadlineMs: 20_000,
-      describe: "wrong results",
-    });
-  }, 60_000);
+    let violations: string[] = [];
+    for (let round = 0; violations.length === 0 && round < 3; round++) {
+      await makeZombie(cluster.workers[round % 2]!);
+      violations = await waitFor(() => cluster.violations().then((found) => found.length > 0 && found), {
+        deadlineMs: 5_000,
+        describe: "wrong results",
+      }).catch(() => []);
+    }
+    expect(violations).not.toEqual([]);
+  }, 90_000);
 });

@@ -11,6 +11,7 @@ import {
   type RunEvent,
   type RunOptions,
   type Sink,
+  type Source,
 } from "../../src/index.ts";
 import { uniqueTag } from "../support/test-redis.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -128,6 +129,85 @@ export function describeLife(engine: Engine): void {
         { parallelism: 1 },
       );
       expect([outcome.status, written]).toEqual(["finished", [1, 2, 3]]);
+    });
+
+    test("a sink that throws while another one still seals its part ends the job, and nothing else", async () => {
+      class DiskFullError extends EngineError<"DISK_FULL"> {
+        constructor() {
+          super("DISK_FULL", "the disk is full");
+        }
+      }
+      const closed: string[] = [];
+      const failing = (name: string, prepare: () => Promise<never>): Sink<number> => ({
+        description: name,
+        guarantee: "append",
+        open: () => ({ write() {}, prepare, committed() {}, close: () => void closed.push(name) }),
+      });
+      const error = await runToFailure(
+        engine,
+        (job) => {
+          const numbers = job.source("numbers", collection([1, 2, 3]));
+          const late = failing("late", () => Promise.reject(new DiskFullError()));
+          const early = failing("early", () => {
+            throw new DiskFullError();
+          });
+          numbers.to("late", late);
+          numbers.to("early", early);
+        },
+        { parallelism: 1 },
+      );
+      expect(error.details).toMatchObject({ code: "DISK_FULL" });
+      expect(closed.sort()).toEqual(["early", "late"]);
+    });
+
+    test("what was opened is closed again when the next split or sink does not open", async () => {
+      const closed: string[] = [];
+      class GoneError extends EngineError<"GONE"> {
+        constructor() {
+          super("GONE", "it is gone");
+        }
+      }
+      const source: Source<number> = {
+        ...collection([1, 2]),
+        splits: () => [{ id: "good" }, { id: "bad" }],
+        open: (split) => {
+          if (split.id === "bad") throw new GoneError();
+          return {
+            read: () => ({ records: [], position: 0, end: true }),
+            close: () => void closed.push("split"),
+          };
+        },
+      };
+      const good: Sink<number> = {
+        description: "a good sink",
+        guarantee: "append",
+        open: () => ({
+          write() {},
+          prepare: () => ({}),
+          committed() {},
+          close: () => void closed.push("sink"),
+        }),
+      };
+      const bad: Sink<number> = {
+        ...good,
+        open: () => {
+          throw new GoneError();
+        },
+      };
+      const ofSplit = await runToFailure(engine, (job) => job.source("numbers", source).to("good", good), {
+        parallelism: 1,
+      });
+      expect([ofSplit.details?.["code"], closed.sort()]).toEqual(["GONE", ["sink", "split"]]);
+      const ofSink = await runToFailure(
+        engine,
+        (job) => {
+          const numbers = job.source("numbers", collection([1]));
+          numbers.to("good", good);
+          numbers.to("bad", bad);
+        },
+        { parallelism: 1 },
+      );
+      expect([ofSink.details?.["code"], closed.sort()]).toEqual(["GONE", ["sink", "sink", "split"]]);
     });
 
     const refused: readonly (readonly [what: string, options: unknown, code: string, message: RegExp])[] = [

@@ -147,7 +147,9 @@ const LUCKY = INPUT.map((sale) => sale.id).filter((id) => id !== UNLUCKY.id);
 export function describePolicies(engine: Engine): void {
   describe.concurrent("error policies", () => {
     for (const place of places) {
-      test(`fail: ${place.where} ends the job with the operator and the record`, async () => {
+      // How a failure becomes the job's end is the same for all; a job on Redis takes half a second to begin.
+      const worthIt = engine.name === "embedded" || place.where.startsWith("a ");
+      test.runIf(worthIt)(`fail: ${place.where} ends the job with the operator and the record`, async () => {
         const error = await runToFailure(engine, (job) => place.build(job, "", "fail").to("out", collect()));
         expect(error).toMatchObject({ name: "JobFailedError", code: "JOB_FAILED" });
         expect(error.message).toContain(place.operator);

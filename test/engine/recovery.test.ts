@@ -420,7 +420,9 @@ describe.concurrent("jobs on Redis", () => {
       for (let n = from; n < to; n++) await client.xAdd(input, "*", { record: JSON.stringify({ n }) });
     };
     const written = async (): Promise<{ n: number; total: number }[]> =>
-      ((await client.xRange(output, "-", "+")) ?? []).map(({ message }) => JSON.parse(message["record"] ?? ""));
+      ((await client.xRange(output, "-", "+")) ?? []).map(({ message }) =>
+        JSON.parse(message["record"] ?? ""),
+      );
     const job = newJob((builder) =>
       builder
         .source("in", redisStream<{ n: number }>(input))

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createBatch, MAX_WATERMARK, type TraceMark } from "../../src/core/batch.ts";
-import { NotSerialisableError } from "../../src/core/codec.ts";
+import { NotSerialisableError } from "../../src/core/plain-data.ts";
 import { UserFunctionError } from "../../src/operators/failure.ts";
 import {
   emits,
