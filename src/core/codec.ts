@@ -1,4 +1,6 @@
 // Codec — how a value of user state becomes bytes, and which version wrote them.
+//
+// Law B1  Any plain data comes back exactly as it was; everything else is refused.
 import { deserialize, serialize } from "node:v8";
 import { Packr } from "msgpackr";
 import { fitsMessagePack } from "./plain-data.ts";
