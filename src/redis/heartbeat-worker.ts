@@ -13,6 +13,7 @@ let connection: RedisConnection | undefined;
 let runner: ScriptRunner | undefined;
 let busy = false;
 let gone = false;
+let stopped = false;
 
 async function beat(): Promise<void> {
   // One beat at a time: a slow server must not be flooded, and late beats say nothing.
@@ -39,6 +40,8 @@ async function connect(): Promise<void> {
     connectTimeoutMs: Math.max(500, task.intervalMs * 2),
     replyTimeoutMs: Math.max(500, task.intervalMs * 4),
   });
+  // A job that ends at once stops the thread while it connects: an open link would keep it alive.
+  if (stopped) connection.close();
   runner = new ScriptRunner(connection);
   await runner.load(heartbeatScripts);
 }
@@ -51,6 +54,7 @@ const timer = setInterval(() => void beat(), task.intervalMs);
 void beat();
 
 parentPort?.on("message", () => {
+  stopped = true;
   clearInterval(timer);
   connection?.close();
   tell("closed");

@@ -9,7 +9,7 @@ import { describeTime } from "./time-suite.ts";
 import { describeTopologies } from "./topology-suite.ts";
 
 export function describeEngine(engine: Engine): void {
-  describe(`the engine, ${engine.name}`, () => {
+  describe(`the engine, ${engine.name}`, { timeout: 120_000 }, () => {
     describeOperators(engine);
     describeTopologies(engine);
     describeTime(engine);
