@@ -1,5 +1,8 @@
 // The public face of Weir: what jobs are written with. Connectors to the outside have entries of their own.
 
+export { SinkFailedError } from "./actors/sink-operator.ts";
+export { KeySelectorError } from "./broker/router.ts";
+export { FrameTooLargeError } from "./broker/wire-errors.ts";
 export { type CollectSink, collect } from "./connectors/collect.ts";
 export { collection } from "./connectors/collection.ts";
 export type {
@@ -19,9 +22,10 @@ export type {
 export { type GeneratorOptions, generator } from "./connectors/generator.ts";
 export { type StdinLinesOptions, stdinLines } from "./connectors/stdin-lines.ts";
 export { type Codec, msgpackCodec } from "./core/codec.ts";
-export { EngineError, type RetryScope } from "./core/errors.ts";
+export { EngineError, isEngineError, type RetryScope } from "./core/errors.ts";
 export { type PrimitiveKey, UnsupportedKeyError } from "./core/key-group.ts";
 export { InvalidOptionError, UnknownOptionError } from "./core/options.ts";
+export { JobLostError, JobNotFoundError } from "./core/partition-errors.ts";
 export { NotSerialisableError } from "./core/plain-data.ts";
 export { EventTimeUnavailableError } from "./dataflow/event-time-guard.ts";
 export {
@@ -83,6 +87,17 @@ export { comparePlans } from "./plan/compare.ts";
 export { describePlan, type PlanDescription } from "./plan/description.ts";
 export type { EdgePlan, JobPlan, OperatorPlan, Partitioning, SourcePlan, StagePlan } from "./plan/plan.ts";
 export {
+  RedisAuthError,
+  RedisClusterError,
+  RedisEvictionPolicyError,
+  RedisNotPrimaryError,
+  RedisPermissionError,
+  RedisTooOldError,
+  RedisUnreachableError,
+  RedisUrlError,
+} from "./redis/errors.ts";
+export {
+  InvalidSettingError,
   JobFailedError,
   JobGraphChangedError,
   JobOverError,

@@ -48,7 +48,10 @@ export class Leader {
     if (status === "created") await this.#coordination.setStatus(["created"], "running");
     if (status === "running" && this.#partitions.every((partition) => observation.ended.has(partition)))
       await this.#coordination.setStatus(["running"], "finished");
-    const others = observation.workers.filter((worker) => worker.id !== this.#worker && !dead.has(worker.id));
+    // Whoever leaves has stopped its partitions; it stays until the status is final, to lead if this leader dies.
+    const others = observation.workers.filter(
+      (worker) => worker.id !== this.#worker && !dead.has(worker.id) && !worker.leaving,
+    );
     if (status === "cancelling" && others.length === 0)
       await this.#coordination.setStatus(["cancelling"], "cancelled");
   }

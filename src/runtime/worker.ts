@@ -197,13 +197,14 @@ export class Worker {
         await this.#join();
         return undefined;
       }
-      // Our own partitions stop first: the leader calls the job cancelled when nobody else is left.
-      if (status === "cancelling") await this.#host?.stopAll();
-      await leader.round(observation);
+      // The leader calls the job cancelled when all partitions have stopped, its own among them.
       if (status === "cancelling") {
-        if (!leader.leads) return { status: "cancelled", failure };
+        await this.#host?.stopAll();
+        await leader.round(observation);
+        if (!leader.leads) await coordination.requestLeave(id);
         return undefined;
       }
+      await leader.round(observation);
       this.#applyAssignments(observation);
       await this.#publish();
     } catch (thrown) {

@@ -37,7 +37,7 @@ async function leave(worker: WorkerHandle): Promise<void> {
 
 describe("workers that come and go", () => {
   test("a partition starts once per move and otherwise runs on; every record is counted exactly once", async () => {
-    cluster = new ChaosCluster(server, { job: { partitions: 3 } });
+    cluster = new ChaosCluster(server, { job: { partitions: 3 }, pace: "default" });
     await cluster.start(1);
     await cluster.settle();
     cluster.add();
