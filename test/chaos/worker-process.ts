@@ -155,10 +155,14 @@ async function runOnce(): Promise<number> {
       startHeartbeat: (onGone) =>
         HeartbeatThread.start({ url: redis, job: job.name, worker: id, intervalMs: pace?.beatMs, onGone }),
       settings,
-      detector: {
-        ...defaultDetectorSettings,
-        ...(pace === undefined ? {} : { deadAfterMs: pace.deadAfterMs }),
-      },
+      detector:
+        pace === undefined
+          ? defaultDetectorSettings
+          : {
+              ...defaultDetectorSettings,
+              deadAfterMs: pace.deadAfterMs,
+              startGraceMs: 3 * pace.deadAfterMs,
+            },
       clock: systemClock,
       telemetry: noTelemetry,
       cut: createEncodingCutter(settings.frameBytes),
