@@ -70,8 +70,10 @@ export class RedisConnection {
     const ignore = (): void => undefined;
     client.on("error", ignore);
     try {
-      await client.connect();
-      await client.sendCommand(["PING"]);
+      await withPatience(options.connectTimeoutMs ?? 5000, async () => {
+        await client.connect();
+        await client.sendCommand(["PING"]);
+      });
     } catch (error) {
       client.destroy();
       throw classifyOpening(options.url, toError(error));
@@ -202,6 +204,22 @@ function createRawClient(options: ConnectionOptions) {
     commandOptions: { timeout: 0 },
     socket: { reconnectStrategy: false, connectTimeout: options.connectTimeoutMs ?? 5000 },
   });
+}
+
+/** The library's timeout ends with the TCP handshake: a half-open link would leave its greeting unanswered for ever. */
+async function withPatience(timeoutMs: number, open: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer for ${timeoutMs} ms`)), timeoutMs);
+  });
+  const opening = open();
+  // Destroying the client after the timeout rejects it, when nobody waits any more.
+  opening.catch(() => undefined);
+  try {
+    await Promise.race([opening, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function classifyOpening(url: string, error: Error): Error {

@@ -16,7 +16,7 @@ export interface DetectorSettings {
 }
 
 /** The counter of a worker that has joined and not beaten since. */
-const JOINED_BEAT = 1;
+export const JOINED_BEAT = 1;
 
 export const defaultDetectorSettings: DetectorSettings = {
   deadAfterMs: 1_500,

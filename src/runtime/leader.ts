@@ -5,7 +5,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { PartitionId } from "../core/ids.ts";
 import type { Coordination, Observation } from "../core/ports/coordination.ts";
-import { type DetectorSettings, FailureDetector } from "./failure-detector.ts";
+import { type DetectorSettings, FailureDetector, JOINED_BEAT } from "./failure-detector.ts";
 import { decidePlacement } from "./placement.ts";
 
 export class Leader {
@@ -57,8 +57,9 @@ export class Leader {
   }
 
   async #place(observation: Observation, dead: ReadonlySet<string>): Promise<void> {
+    // A worker gets partitions with its first own beat: before that its death would be noticed late (startGraceMs).
     const eligible = observation.workers
-      .filter((worker) => !dead.has(worker.id) && !worker.leaving)
+      .filter((worker) => worker.beat > JOINED_BEAT && !dead.has(worker.id) && !worker.leaving)
       .map((worker) => worker.id);
     const changes = decidePlacement({
       partitions: this.#partitions,
