@@ -3,10 +3,13 @@
 import { EXIT } from "./exit-codes.ts";
 import { runProgram } from "./program.ts";
 
-// Who reads the results has enough (`weir run job.ts | head`): nothing more can be delivered, and waiting is pointless.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(EXIT.brokenPipe);
-});
+// A worker that `weir run` started drains when its parent is gone (run-here.ts); broken pipes must not cut that short.
+const hasParent = process.send !== undefined;
+// Else who reads the results has enough (`weir run job.ts | head`): nothing more can be delivered, waiting is pointless.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE" && !hasParent) process.exit(EXIT.brokenPipe);
+  });
 
 await runProgram(process.argv.slice(2));
 await Promise.all([flushed(process.stdout), flushed(process.stderr)]);

@@ -17,7 +17,8 @@ export interface ConsoleOptions<T = unknown> {
 /** Standard output is closed, for example because the program behind the pipe has ended. */
 export class ConsoleClosedError extends EngineError<"CONSOLE_CLOSED"> {
   constructor(cause: Error) {
-    super("CONSOLE_CLOSED", `the console cannot be written: ${cause.message}`, { cause });
+    // A worker whose terminal went away may be about to drain; elsewhere the partition can print.
+    super("CONSOLE_CLOSED", `the console cannot be written: ${cause.message}`, { retry: "partition", cause });
   }
 }
 
