@@ -246,7 +246,7 @@ export class Worker {
   }
 
   #useSession(session: StoreSession): void {
-    const { options } = { options: this.#options };
+    const options = this.#options;
     const watch = new ChannelWatch(session.reader);
     const backlog = new BacklogPoller(session.reader, options.clock);
     const memory = new MemoryGauge();
