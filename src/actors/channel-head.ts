@@ -7,10 +7,12 @@ import type { ChannelWatch } from "../broker/channel-watch.ts";
 import { Inbound, type InboundMail } from "../broker/inbound.ts";
 import type { LocalConsumer, LocalExchange } from "../broker/local-exchange.ts";
 import { type Batch, type Frame, MAX_WATERMARK, MIN_WATERMARK } from "../core/batch.ts";
+import type { Clock } from "../core/clock.ts";
 import { EngineError, toError } from "../core/errors.ts";
 import type { ChannelId } from "../core/ids.ts";
 import type { ChannelCursor, ChannelEntry, ChannelReader } from "../core/ports/channel.ts";
 import type { ChannelTrim, MetaField } from "../core/ports/state-backend.ts";
+import type { WatermarkHold } from "../time/watermark-hold.ts";
 import { saveWatermark, WatermarkMerge } from "../time/watermarks.ts";
 import type { Head, HeadHost, HeadWork } from "./head.ts";
 import type { Mailbox } from "./kernel/mailbox.ts";
@@ -23,6 +25,8 @@ export interface InputChannel {
   readonly id: ChannelId;
   /** Key selector of the edge; undefined for edges without keys. */
   readonly keyOf: ((record: unknown) => unknown) | undefined;
+  /** Which input of the operator it feeds: 0 or 1. */
+  readonly input: number;
 }
 
 export interface ChannelHeadParts {
@@ -33,6 +37,7 @@ export interface ChannelHeadParts {
   readonly watch: ChannelWatch;
   readonly exchange: LocalExchange;
   readonly decode: (payload: Uint8Array, channel: ChannelId) => Frame;
+  readonly clock: Clock;
   readonly host: HeadHost;
 }
 
@@ -40,6 +45,8 @@ interface InputProgress {
   seq: number;
   lineage: number;
   watermark: number;
+  /** Wall clock in epoch ms at which the watermark came to where it is, as far as this attempt knows. */
+  sinceMs: number;
   idle: boolean;
   ended: boolean;
   /** Processed since the last collectProgress. */
@@ -59,8 +66,9 @@ export class ChannelHead implements Head, LocalConsumer {
   constructor(parts: ChannelHeadParts) {
     this.#parts = parts;
     const { inputs, meta } = parts;
+    const nowMs = parts.clock.nowMs();
     this.#progress = inputs.map((input) =>
-      parseProgress(meta.get(`in:${input.id}`), meta.get(`inw:${input.id}`)),
+      parseProgress(meta.get(`in:${input.id}`), meta.get(`inw:${input.id}`), nowMs),
     );
     this.#merge = WatermarkMerge.restore(
       {
@@ -91,6 +99,23 @@ export class ChannelHead implements Head, LocalConsumer {
     return this.#merge.current;
   }
 
+  get idle(): boolean {
+    return this.#merge.idle;
+  }
+
+  get hold(): WatermarkHold | undefined {
+    const holder = this.#merge.holder;
+    if (holder === undefined) return undefined;
+    const { watermark, sinceMs, idle } = this.#progress[holder]!;
+    return {
+      kind: "channel",
+      input: this.#parts.inputs[holder]!.id,
+      watermark: Number.isFinite(watermark) ? watermark : null,
+      sinceMs,
+      state: idle ? "idle" : "active",
+    };
+  }
+
   get ended(): boolean {
     return this.#open === 0;
   }
@@ -119,6 +144,7 @@ export class ChannelHead implements Head, LocalConsumer {
     }
     return {
       batch: this.#withKeys(frame.batch, mail.input),
+      input: this.#parts.inputs[mail.input]!.input,
       watermark,
       idle: this.#merge.idle,
       ended: this.#open === 0,
@@ -167,7 +193,11 @@ export class ChannelHead implements Head, LocalConsumer {
   #advance(input: number, progress: InputProgress, frame: Frame): number | undefined {
     progress.idle = frame.idle;
     // A producer that went back to its last commit may repeat a lower watermark than it told before; the promise stands.
-    progress.watermark = Math.max(progress.watermark, frame.end ? MAX_WATERMARK : frame.watermark);
+    const watermark = frame.end ? MAX_WATERMARK : frame.watermark;
+    if (watermark > progress.watermark) {
+      progress.watermark = watermark;
+      progress.sinceMs = this.#parts.clock.nowMs();
+    }
     return this.#merge.update(input, progress.watermark, frame.idle);
   }
 
@@ -210,7 +240,7 @@ export class ChannelHead implements Head, LocalConsumer {
     for (let i = 0; i < cursors.length; i++) {
       const { channel } = cursors[i]!;
       if (entries[i]!.length > 0 || this.#parts.exchange.hasProducer(channel)) continue;
-      const drained = this.#inbound.drained().find((cursor) => cursor.channel === channel);
+      const drained = this.#inbound.drained(channel);
       if (drained !== undefined) this.#watch(drained);
     }
   }
@@ -238,13 +268,14 @@ export class StoredPositionError extends EngineError<"STORED_POSITION"> {
   }
 }
 
-function parseProgress(position: string | undefined, time: string | undefined): InputProgress {
+function parseProgress(position: string | undefined, time: string | undefined, nowMs: number): InputProgress {
   const [seq, lineage] = parseEntryId(position);
   const [watermark = "-Infinity", state = ""] = (time ?? "-Infinity").split(" ");
   return {
     seq,
     lineage,
     watermark: Number(watermark),
+    sinceMs: nowMs,
     idle: state === "idle",
     ended: state === "end",
     changed: false,

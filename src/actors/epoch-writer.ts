@@ -20,7 +20,7 @@ import {
 } from "../core/ports/state-backend.ts";
 import type { HeadHost } from "./head.ts";
 import type { OpenPartition } from "./partition-opening.ts";
-import { sinkTokenField } from "./sink-operator.ts";
+import { type SinkOperator, sinkTokenField } from "./sink-operator.ts";
 
 /** Waits before a refused commit is sent again: from the first to the longest, doubling. */
 const FIRST_RESEND_MS = 25;
@@ -33,7 +33,7 @@ export interface EpochWriterParts {
   readonly clock: Clock;
   readonly exchange: LocalExchange;
   readonly host: HeadHost;
-  /** @param told what sinks still do about the news */
+  /** @param told what sinks still do about this epoch and earlier ones */
   readonly onDurable: (final: boolean, told: readonly Promise<void>[]) => void;
   /** The store refuses writes for now; the commit is sent again by itself. */
   readonly onRefused: (reason: string) => void;
@@ -48,6 +48,8 @@ export class EpochWriter {
   #commits = 0;
   #refusals = 0;
   #cancelResend: (() => void) | undefined;
+  /** What sinks still do about durable epochs: a later epoch may be told to them before they are done. */
+  readonly #told = new Set<Promise<void>>();
 
   constructor(open: OpenPartition, parts: EpochWriterParts) {
     this.#open = open;
@@ -58,6 +60,11 @@ export class EpochWriter {
   /** An epoch is on its way. */
   get isBusy(): boolean {
     return this.#inFlight;
+  }
+
+  /** Sinks still act on epochs that are durable. */
+  get isTelling(): boolean {
+    return this.#told.size > 0;
   }
 
   /** Sinks seal their part: until they have, the heap must stay as it is. */
@@ -100,7 +107,7 @@ export class EpochWriter {
     const trims: ChannelTrim[] = [];
     head.collectProgress(meta, trims);
     const state: StateWrites[] = [];
-    for (const operator of chain.keyed) operator.collectWrites(state);
+    for (const operator of chain.stateful) operator.collectWrites(state);
     const outputs = outbound.seal(this.#parts.clock.monotonicMs());
     for (const [i, each] of prepared.entries())
       if (each.token !== undefined) meta.push([sinkTokenField(sinks[i]!.name), JSON.stringify(each.token)]);
@@ -161,10 +168,20 @@ export class EpochWriter {
     this.#inFlight = false;
     this.#refusals = 0;
     this.#commits++;
-    for (const operator of chain.keyed) operator.acknowledge();
+    for (const operator of chain.stateful) operator.acknowledge();
     this.#parts.exchange.deliver(epoch.outputs);
     head.onCommitted(epoch.trims);
-    const told = sinks.map((sink) => sink.committed()).filter((each) => each instanceof Promise);
-    this.#parts.onDurable(final, told);
+    for (const sink of sinks) this.#tell(sink);
+    this.#parts.onDurable(final, [...this.#told]);
+  }
+
+  #tell(sink: SinkOperator): void {
+    const acted = sink.committed();
+    if (!(acted instanceof Promise)) return;
+    this.#told.add(acted);
+    acted.then(
+      () => this.#told.delete(acted),
+      () => {}, // stays, and fails whoever waits for it
+    );
   }
 }

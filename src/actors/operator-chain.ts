@@ -4,6 +4,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { KeyGroupRange } from "../core/key-group.ts";
 import type { StoredTimer } from "../core/ports/state-backend.ts";
+import type { AsyncOperator } from "../operators/async/async-operator.ts";
 import {
   createOperatorMetrics,
   DEAD_LETTER_TAG,
@@ -13,6 +14,7 @@ import {
   type OperatorContext,
   type OperatorMetrics,
   type Receiver,
+  type StatefulOperator,
 } from "../operators/operator.ts";
 import type { StagePlan } from "../plan/plan.ts";
 import type { SinkOperator } from "./sink-operator.ts";
@@ -23,11 +25,14 @@ export interface ChainParts {
   readonly clock: Clock;
   readonly keyGroups: KeyGroupRange;
   readonly startsEmpty: boolean;
+  readonly lineage: number;
   readonly cacheEntries: number;
   readonly watermark: number;
   readonly encodesOnCommit: boolean;
   readonly timers: ReadonlyMap<string, readonly [number, StoredTimer[]][]>;
   readonly sinks: ReadonlyMap<string, SinkOperator>;
+  /** Asks for a turn of the partition. */
+  readonly wake: () => void;
   /** Metrics by operator; sinks' are made by the caller. */
   readonly metrics: Map<string, OperatorMetrics>;
   /** The routers of the stage's output edges, by producing operator and tag. */
@@ -44,6 +49,10 @@ export interface OperatorChain {
   /** Receivers of the head that have no keyed state. */
   readonly plain: Receiver;
   readonly keyed: readonly KeyedOperator[];
+  /** Operators whose results leave in later turns. */
+  readonly async: readonly AsyncOperator[];
+  /** Of which commits carry something: keyed and asynchronous ones. */
+  readonly stateful: readonly StatefulOperator[];
   /** Receives the dead letters of the stage's source; undefined when nobody reads them. */
   readonly sourceDeadLetters: Receiver | undefined;
   close(): void;
@@ -64,6 +73,7 @@ export function buildOperatorChain(parts: ChainParts): OperatorChain {
   const built = new Map<string, Receiver>();
   const opened: Operator[] = [];
   const keyed: KeyedOperator[] = [];
+  const async: AsyncOperator[] = [];
 
   const isHead = (operator: string, tag: string | undefined): boolean =>
     stage.source !== undefined && operator === stage.id && tag === undefined;
@@ -113,6 +123,12 @@ export function buildOperatorChain(parts: ChainParts): OperatorChain {
       const operator = plan.create(context);
       built.set(plan.name, operator);
       opened.push(operator);
+    } else if (plan.type === "async") {
+      const { keyGroups, startsEmpty, lineage, wake } = parts;
+      const operator = plan.create({ ...context, keyGroups, startsEmpty, lineage, wake });
+      built.set(plan.name, operator);
+      opened.push(operator);
+      async.unshift(operator);
     } else {
       const operator = plan.create({
         ...context,
@@ -137,6 +153,8 @@ export function buildOperatorChain(parts: ChainParts): OperatorChain {
     head: withSides(orNowhere(headReceivers), deadLetters),
     plain: withSides(orNowhere(headReceivers.filter((receiver) => !keyedSet.has(receiver))), deadLetters),
     keyed,
+    async,
+    stateful: [...keyed, ...async],
     sourceDeadLetters: deadLetters.length === 0 ? undefined : fanOut(deadLetters),
     close() {
       for (const operator of opened) operator.close?.();

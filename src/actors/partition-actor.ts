@@ -17,8 +17,10 @@ import { toError } from "../core/errors.ts";
 import { type ChannelId, type PartitionId, partitionId } from "../core/ids.ts";
 import type { LifecycleState } from "../core/lifecycle.ts";
 import type { StagePlan } from "../plan/plan.ts";
+import { Alarm } from "./alarm.ts";
 import { EpochWriter } from "./epoch-writer.ts";
 import type { HeadWork } from "./head.ts";
+import { IntakeGate } from "./intake-gate.ts";
 import type { Dispatcher, Turnable, TurnResult } from "./kernel/dispatcher.ts";
 import { Mailbox } from "./kernel/mailbox.ts";
 import type { PartitionEnvironment, PartitionEvents } from "./partition-environment.ts";
@@ -27,9 +29,6 @@ import type { PartitionMetrics } from "./partition-metrics.ts";
 import { type OpenPartition, openPartition } from "./partition-opening.ts";
 import { TimeAccount, type WaitReason } from "./time-account.ts";
 import { WorkRunner } from "./work-runner.ts";
-
-/** A timer of Node that is set further ahead drifts with the wall clock; it is set again after so long. */
-const LONGEST_ALARM_MS = 60_000;
 
 export class PartitionActor implements Turnable {
   readonly id: PartitionId;
@@ -45,10 +44,10 @@ export class PartitionActor implements Turnable {
   #writer: EpochWriter | undefined;
 
   #runner: WorkRunner | undefined;
+  #gate: IntakeGate | undefined;
   /** The unit of work at hand is the input's last. */
   #isLastWork = false;
   #isIdleWork = false;
-  #paused = false;
   #full = false;
   #stopping = false;
   #inputEnded = false;
@@ -59,10 +58,9 @@ export class PartitionActor implements Turnable {
 
   #moved = false;
   #openedMs = 0;
-  #cancelRecheck: (() => void) | undefined;
-  #cancelProcessingTimer: (() => void) | undefined;
-  #processingTimerMs = Number.POSITIVE_INFINITY;
-  readonly #wakeWhenRoomy = (): void => this.#wake();
+  /** For the open epoch: when it is old enough, or control facts may be told. */
+  readonly #epochAlarm: Alarm;
+  readonly #timerAlarm: Alarm;
   #onStopped: (() => void)[] = [];
 
   constructor(env: PartitionEnvironment, events: PartitionEvents, stage: StagePlan, index: number) {
@@ -73,12 +71,35 @@ export class PartitionActor implements Turnable {
     this.#events = events;
     this.#dispatcher = env.dispatcher;
     this.#life = partitionLifecycle.create(this.id, "created");
-    this.#account = new TimeAccount(env.clock.monotonicMs());
+    const { clock } = env;
+    const wake = (): void => this.#wake();
+    this.#account = new TimeAccount(clock.monotonicMs());
+    this.#epochAlarm = new Alarm(clock, () => clock.monotonicMs(), wake);
+    this.#timerAlarm = new Alarm(clock, () => clock.nowMs(), wake);
     this.#mailbox = new Mailbox(env.settings.mailboxFrames);
   }
 
   get state(): PartitionState {
     return this.#life.current;
+  }
+
+  /** All that has come is processed and durable, told to the sinks and to the consumers. */
+  get isQuiet(): boolean {
+    if (this.#life.current === "ended") return true;
+    if (this.#life.current !== "running") return false;
+    const { head, outbound } = this.#open!;
+    const runner = this.#runner!;
+    const writer = this.#writer!;
+    const isWorking = runner.isBusy || runner.isLoading || runner.holdsRecords || this.#settling;
+    const isCommitting = writer.isBusy || writer.isTelling || runner.isMaterial || this.#moved;
+    const isTelling = outbound.bufferedRecords > 0 || outbound.nextControlMs() < Number.POSITIVE_INFINITY;
+    return (
+      !isWorking &&
+      !isCommitting &&
+      !isTelling &&
+      head.drained &&
+      runner.nextProcessingTime() > this.#env.clock.nowMs()
+    );
   }
 
   /** Attaches and opens everything; the outcome comes through the events. @param assignmentVersion from the coordinator */
@@ -88,7 +109,7 @@ export class PartitionActor implements Turnable {
       const host = {
         post: (action: () => void) => this.#post(action),
         fail: (error: Error) => this.#fail(error),
-        consumed: (channel: ChannelId, throughSeq: number) => this.#onConsumed(channel, throughSeq),
+        consumed: (channel: ChannelId, throughSeq: number) => this.#gate?.onConsumed(channel, throughSeq),
       };
       const open = await openPartition(
         this.#env,
@@ -103,6 +124,14 @@ export class PartitionActor implements Turnable {
         return;
       }
       this.#open = open;
+      this.#gate = new IntakeGate({
+        outbound: open.outbound,
+        bringsIn: this.stage.source !== undefined,
+        memory: this.#env.memory,
+        backlog: this.#env.backlog,
+        exchange: this.#env.exchange,
+        wake: () => this.#wake(),
+      });
       this.#runner = new WorkRunner(open, {
         partition: this.id,
         host,
@@ -127,8 +156,9 @@ export class PartitionActor implements Turnable {
       if (open.head.watermark > MIN_WATERMARK)
         this.#beginWork({
           batch: undefined,
+          input: 0,
           watermark: open.head.watermark,
-          idle: false,
+          idle: open.head.idle,
           ended: open.head.ended,
         });
       this.#life.to("running");
@@ -189,6 +219,7 @@ export class PartitionActor implements Turnable {
       recordsIn: this.#runner?.records ?? 0,
       recordsOut,
       watermark: open?.head.watermark ?? MIN_WATERMARK,
+      hold: this.#life.current === "ended" ? undefined : open?.head.hold,
       backlogEntries: unconsumed,
       mailboxEntries: this.#mailbox.dataCount,
       commits: this.#writer?.commits ?? 0,
@@ -218,6 +249,7 @@ export class PartitionActor implements Turnable {
       mail();
     const state = this.#life.current;
     if (state !== "running" && state !== "draining") return "idle";
+    this.#advanceAsync();
     const waiting = this.#runner!.isBusy ? this.#continueWork() : this.#takeWork();
     if (!this.#isOver) this.#considerCommit();
     return waiting;
@@ -226,9 +258,11 @@ export class PartitionActor implements Turnable {
   #takeWork(): WaitReason | undefined {
     const runner = this.#runner!;
     if (this.#stopping || this.#inputEnded) return "commitWait";
+    // The input is over; requests are under way.
+    if (this.#isLastWork) return "idle";
     if (this.#full || this.#writer!.isPreparing) return "commitWait";
     if (runner.isLoading) return "stateWait";
-    if (this.#isHeldBack()) return "backpressured";
+    if (this.#gate!.holdsBack() || runner.isFull) return "backpressured";
     this.#touch();
     if (runner.fireProcessingTime()) return runner.isLoading ? "stateWait" : undefined;
     const work = this.#open!.head.next();
@@ -246,57 +280,43 @@ export class PartitionActor implements Turnable {
   }
 
   #continueWork(): WaitReason | undefined {
-    const mayFire = !this.#full && !this.#writer!.isPreparing && !this.#stopping;
-    switch (this.#runner!.advance(mayFire)) {
+    const runner = this.#runner!;
+    switch (runner.advance(this.#mayEmit && !runner.isFull)) {
       case "loading":
         return "stateWait";
       case "held":
-        return "commitWait";
+        return runner.isFull ? "backpressured" : "commitWait";
       case "slice":
         return undefined;
       case "done":
-        this.#open!.outbound.setIdle(this.#isIdleWork);
-        if (this.#isLastWork) {
-          this.#inputEnded = true;
-          this.#open!.outbound.end();
-        }
+        this.#concludeWork();
         return undefined;
     }
   }
 
-  /** Backpressure: no input while a consumer lags behind; it ends below half of the mark, so it does not flutter. */
-  #isHeldBack(): boolean {
+  /** Between units of work: the epoch has room, and the heap need not stay as it is. */
+  get #mayEmit(): boolean {
+    return !this.#full && !this.#writer!.isPreparing && !this.#stopping;
+  }
+
+  /** What requests have brought leaves in this turn. */
+  #advanceAsync(): void {
+    const runner = this.#runner!;
+    if (!runner.isAsyncDue || !this.#mayEmit || this.#inputEnded) return;
+    this.#touch();
+    this.#moved = true;
+    runner.advanceAsync();
+    if (!runner.isBusy) this.#concludeWork();
+  }
+
+  /** Records whose requests are under way are older than idleness and the end, which wait for them. */
+  #concludeWork(): void {
     const { outbound } = this.#open!;
-    if (this.stage.source !== undefined && this.#env.memory.isTight) {
-      this.#env.memory.whenRoomy(this.#wakeWhenRoomy);
-      return true;
-    }
-    if (this.#paused) {
-      if (!outbound.isBelowLow) return true;
-      this.#paused = false;
-      this.#env.backlog.remove(this);
-      return false;
-    }
-    if (!outbound.isAboveHigh) return false;
-    this.#paused = true;
-    this.#env.backlog.add(this);
-    return true;
-  }
-
-  /** @see BacklogPoller */
-  congested(): { channel: string; seq: number }[] {
-    return this.#open!.outbound.congested().filter(({ channel }) => !this.#env.exchange.hasConsumer(channel));
-  }
-
-  /** @see BacklogPoller */
-  onLength(channel: string, length: number, throughSeq: number): void {
-    this.#open?.outbound.onLength(channel, length, throughSeq);
-    if (this.#paused && this.#open?.outbound.isBelowLow) this.#wake();
-  }
-
-  #onConsumed(channel: string, throughSeq: number): void {
-    this.#open?.outbound.onConsumed(channel, throughSeq);
-    if (this.#paused && this.#open?.outbound.isBelowLow) this.#wake();
+    const holds = this.#runner!.holdsRecords;
+    outbound.setIdle(this.#isIdleWork && !holds);
+    if (!this.#isLastWork || holds) return;
+    this.#inputEnded = true;
+    outbound.end();
   }
 
   /** The open epoch starts with its first change. */
@@ -312,20 +332,18 @@ export class PartitionActor implements Turnable {
     const { settings, clock } = this.#env;
     const monotonicMs = clock.monotonicMs();
     const records = open.outbound.bufferedRecords;
-    const controlMs = open.outbound.hasUnsentControl
-      ? open.outbound.nextControlMs()
-      : Number.POSITIVE_INFINITY;
+    const controlMs = open.outbound.nextControlMs();
     const controlDue = controlMs <= monotonicMs;
     const closing = this.#inputEnded ? !runner.isBusy : this.#stopping;
     const verdict = decideEpoch(
       {
         inFlight: this.#writer!.isBusy,
-        material: runner.isMaterial || records > 0 || controlDue,
+        material: runner.isMaterial || records > 0 || controlDue || runner.awaitsCommit,
         moved: this.#moved,
         ageMs: monotonicMs - this.#openedMs,
         bytes: records === 0 ? 0 : open.outbound.bufferedBytes,
         writes: this.#pendingWrites(),
-        drained: !runner.isBusy && open.head.drained,
+        drained: !runner.isBusy && (open.head.drained || runner.awaitsCommit),
         closing,
       },
       settings,
@@ -333,37 +351,19 @@ export class PartitionActor implements Turnable {
     this.#full = verdict.kind === "full";
     if (verdict.kind === "close") this.#closeEpoch();
     else if (verdict.kind === "grow")
-      this.#recheckAfter(Math.min(verdict.recheckMs ?? Number.POSITIVE_INFINITY, controlMs - monotonicMs));
-    this.#scheduleProcessingTime();
+      this.#lookAgainAt(Math.min(monotonicMs + (verdict.recheckMs ?? Number.POSITIVE_INFINITY), controlMs));
+    this.#timerAlarm.setAt(runner.nextProcessingTime());
   }
 
   #pendingWrites(): number {
     let writes = 0;
-    for (const operator of this.#open!.chain.keyed) writes += operator.pendingWrites;
+    for (const operator of this.#open!.chain.stateful) writes += operator.pendingWrites;
     return writes;
   }
 
-  #recheckAfter(delayMs: number): void {
-    if (this.#cancelRecheck !== undefined || delayMs === Number.POSITIVE_INFINITY || this.#writer!.isBusy)
-      return;
-    this.#cancelRecheck = this.#env.clock.after(Math.max(1, delayMs), () => {
-      this.#cancelRecheck = undefined;
-      this.#wake();
-    });
-  }
-
-  #scheduleProcessingTime(): void {
-    const next = this.#runner!.nextProcessingTime();
-    // An alarm that is set already is good enough unless an earlier timer came.
-    if (next >= this.#processingTimerMs) return;
-    this.#cancelProcessingTimer?.();
-    this.#processingTimerMs = next;
-    const delayMs = Math.min(Math.max(1, next - this.#env.clock.nowMs()), LONGEST_ALARM_MS);
-    this.#cancelProcessingTimer = this.#env.clock.after(delayMs, () => {
-      this.#processingTimerMs = Number.POSITIVE_INFINITY;
-      this.#cancelProcessingTimer = undefined;
-      this.#wake();
-    });
+  /** The answer of a commit on its way wakes the partition anyway. */
+  #lookAgainAt(monotonicMs: number): void {
+    if (!this.#writer!.isBusy) this.#epochAlarm.setAt(monotonicMs);
   }
 
   /** Step 7. */
@@ -376,14 +376,13 @@ export class PartitionActor implements Turnable {
     }
     this.#runner!.clearMaterial();
     this.#moved = false;
-    this.#cancelRecheck?.();
-    this.#cancelRecheck = undefined;
+    this.#epochAlarm.clear();
     const isLast = this.#inputEnded && !this.#runner!.isBusy;
     // A partition that has ended is never opened again, and so are its sinks: the end is an epoch of its own, after them.
     this.#writer!.close(isLast && (open.sinks.length === 0 || this.#settled));
   }
 
-  /** @param told what sinks still do about the news */
+  /** @param told what sinks still do about this epoch and earlier ones */
   #onDurable(final: boolean, told: readonly Promise<void>[]): void {
     this.#full = false;
     const acted = Promise.all(told);
@@ -425,11 +424,10 @@ export class PartitionActor implements Turnable {
   }
 
   async #cleanUp(graceful: boolean): Promise<void> {
-    this.#cancelRecheck?.();
+    this.#epochAlarm.clear();
+    this.#timerAlarm.clear();
     this.#writer?.cancel();
-    this.#cancelProcessingTimer?.();
-    this.#env.backlog.remove(this);
-    this.#env.memory.forget(this.#wakeWhenRoomy);
+    this.#gate?.close();
     this.#dispatcher.remove(this);
     this.#mailbox.clear();
     const open = this.#open;

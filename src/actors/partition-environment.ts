@@ -14,6 +14,7 @@ import type { BacklogPoller } from "./backlog-poller.ts";
 import type { Dispatcher } from "./kernel/dispatcher.ts";
 import type { MemoryGauge } from "./memory-gauge.ts";
 import type { EngineSettings } from "./settings.ts";
+import type { SourceAlignment } from "./source-alignment.ts";
 
 export interface PartitionEnvironment {
   readonly plan: JobPlan;
@@ -27,6 +28,7 @@ export interface PartitionEnvironment {
   readonly backlog: BacklogPoller;
   readonly memory: MemoryGauge;
   readonly exchange: LocalExchange;
+  readonly alignment: SourceAlignment;
   readonly cut: FrameCutter;
   readonly decode: (payload: Uint8Array, channel: ChannelId) => Frame;
   /** False in embedded jobs, where values stay in the heap. */
@@ -37,6 +39,8 @@ export interface PartitionEnvironment {
   /** The job's Redis, for sources that read from it; undefined in embedded jobs. */
   readonly redisUrl: string | undefined;
   readonly incarnation: number;
+  /** Of the registry of state layouts that the plan was checked against. */
+  readonly layoutSeq: number;
 }
 
 /** How a partition tells its worker what became of it. */

@@ -1,8 +1,8 @@
 // The life of one attempt of a partition.
 //
-//   created ──► restoring ──► running ──► draining ──► stopped
-//                  │             │ └───► ended           ▲
-//                  └──────────►failed◄───────┘ (any live state)
+//   created ──► restoring ──► running ──► draining ──► stopped      given back; also before it runs
+//                   └────────────┴────────────┴──────► ended        input over, last epoch durable
+//       any of these ──► failed                                     doubt, or an error: the heap is dropped
 import { defineLifecycle, type Lifecycle } from "../core/lifecycle.ts";
 
 export type PartitionState =

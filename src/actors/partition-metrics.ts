@@ -1,6 +1,7 @@
 // What one partition tells about itself: for the progress table, status and dashboards.
 import type { PartitionId } from "../core/ids.ts";
 import type { OperatorMetrics } from "../operators/operator.ts";
+import type { WatermarkHold } from "../time/watermark-hold.ts";
 import type { PartitionState } from "./partition-lifecycle.ts";
 import type { TimeSpent } from "./time-account.ts";
 
@@ -14,6 +15,8 @@ export interface PartitionMetrics {
   readonly recordsOut: number;
   /** Event time in epoch ms, or -Infinity. */
   readonly watermark: number;
+  /** The input that the watermark stands by; absent when all have ended. */
+  readonly hold?: WatermarkHold | undefined;
   /** Entries of the output channels that consumers have not taken: their lag. */
   readonly backlogEntries: number;
   readonly mailboxEntries: number;

@@ -2,7 +2,7 @@
 //
 // The order matters: attach first (it fences the owner before us), then sinks (they make the outside agree with the
 // last commit), then the operators, and the head last, because it may hand over work at once.
-import { ChannelBuffer } from "../broker/channel-buffer.ts";
+import { type ChannelPosition, EdgeBuffer } from "../broker/edge-buffer.ts";
 import type { InboundMail } from "../broker/inbound.ts";
 import { Outbound } from "../broker/outbound.ts";
 import type { ChannelId } from "../core/ids.ts";
@@ -18,7 +18,8 @@ import type { Mailbox } from "./kernel/mailbox.ts";
 import { buildOperatorChain, type OperatorChain } from "./operator-chain.ts";
 import type { PartitionEnvironment } from "./partition-environment.ts";
 import { parseSinkToken, SinkOperator, sinkTokenField } from "./sink-operator.ts";
-import { type OpenSplit, parseSplitProgress, SourceHead, splitField } from "./source-head.ts";
+import { SourceHead } from "./source-head.ts";
+import { type OpenSplit, parseSplitProgress, splitField } from "./split-state.ts";
 import { edgeReceiver, inputChannels, outputEdges } from "./stage-wiring.ts";
 
 /** Guessed size of entries of an earlier attempt: half a frame. */
@@ -55,23 +56,28 @@ export async function openPartition(
 ): Promise<OpenPartition> {
   const id = partitionId(stage.id, index);
   const edges = outputEdges(env.plan, stage, index);
+  const channelIds = edges.flatMap((edge) => edge.channels);
   const handle = await env.backend.attach({
     partition: id,
     assignmentVersion,
     incarnation: env.incarnation,
+    layoutSeq: env.layoutSeq,
     worker: env.worker,
-    outputs: edges.flatMap((edge) => edge.channels),
+    outputs: channelIds,
   });
   const { meta, seq, lineage } = handle.attached;
   const undo: (() => Promise<void> | void)[] = [];
   try {
     const metrics = new Map<string, OperatorMetrics>();
-    const buffers = createBuffers(
-      env,
-      edges.flatMap((edge) => edge.channels),
-      meta,
+    const buffers = edges.map(
+      ({ edge, channels }) =>
+        new EdgeBuffer(
+          edge.id,
+          channels.map((channel) => committedEnd(channel, meta)),
+          env.settings.frameRecords,
+        ),
     );
-    const outbound = new Outbound([...buffers.values()], lineage, env.settings, env.cut);
+    const outbound = new Outbound(buffers, lineage, env.settings, env.cut);
     const sinks = await openSinks(env, stage, index, lineage, meta, metrics, (sink) => {
       undo.push(() => sink.close(false));
     });
@@ -87,23 +93,22 @@ export async function openPartition(
       clock: env.clock,
       keyGroups,
       startsEmpty: seq === 0,
+      lineage,
       cacheEntries: env.settings.cacheEntries,
       watermark: storedWatermark(meta),
       encodesOnCommit: env.encodesOnCommit,
       timers,
       sinks,
+      wake: () => host.post(noAction),
       metrics,
-      edges: edges.map(({ edge, channels }) => ({
+      edges: edges.map(({ edge }, i) => ({
         operator: edge.fromOperator,
         tag: edge.fromTag,
-        receiver: edgeReceiver(
-          edge,
-          channels.map((channel) => buffers.get(channel)!),
-          index,
-        ),
+        receiver: edgeReceiver(edge, buffers[i]!, index),
       })),
     });
     undo.push(() => chain.close());
+    await restoreHeld(handle, chain);
 
     const head =
       stage.source === undefined
@@ -115,18 +120,18 @@ export async function openPartition(
             watch: env.watch,
             exchange: env.exchange,
             decode: env.decode,
+            clock: env.clock,
             host,
           })
         : await openSourceHead(env, stage, index, meta, metrics, chain, host);
     undo.push(() => head.close());
 
-    const channelIds = [...buffers.keys()];
     const producer = { consumed: host.consumed };
     env.exchange.addProducer(channelIds, producer);
     undo.push(() => env.exchange.removeProducer(channelIds, producer));
     // Last, when consumers of this process report already: one that has drained its channel before tells nothing more,
     // and a backlog that is gone would hold this producer back for ever.
-    await restoreBacklogs(env, [...buffers.values()]);
+    await restoreBacklogs(env, outbound);
 
     return {
       handle,
@@ -164,26 +169,30 @@ async function undoAll(steps: readonly (() => Promise<void> | void)[]): Promise<
   }
 }
 
-function createBuffers(
-  env: PartitionEnvironment,
-  channels: readonly ChannelId[],
-  meta: ReadonlyMap<string, string>,
-): Map<ChannelId, ChannelBuffer> {
-  return new Map(
-    channels.map((channel) => {
-      const [seq, lineage] = parseEntryId(meta.get(`out:${channel}`));
-      return [channel, new ChannelBuffer(channel, seq, lineage, env.settings.frameRecords)];
-    }),
-  );
+/** Brings back the records whose results had not left at the last commit, and asks for them again. */
+async function restoreHeld(handle: PartitionHandle, { async }: OperatorChain): Promise<void> {
+  for (const operator of async) {
+    const loads = operator.storedRecords();
+    if (loads.length === 0) continue;
+    await handle.load(loads);
+    operator.supply(loads);
+  }
+}
+
+function noAction(): void {}
+
+function committedEnd(id: ChannelId, meta: ReadonlyMap<string, string>): ChannelPosition {
+  const [seq, lineage] = parseEntryId(meta.get(`out:${id}`));
+  return { id, seq, lineage };
 }
 
 /** Entries of earlier attempts that nobody has consumed yet count as this attempt's. */
-async function restoreBacklogs(env: PartitionEnvironment, buffers: readonly ChannelBuffer[]): Promise<void> {
-  const written = buffers.filter((buffer) => buffer.seq > 0);
+async function restoreBacklogs(env: PartitionEnvironment, outbound: Outbound): Promise<void> {
+  const written = outbound.channels.filter((channel) => channel.seq > 0);
   if (written.length === 0) return;
-  const lengths = await env.reader.lengths(written.map((buffer) => buffer.id));
-  for (const [i, buffer] of written.entries())
-    buffer.restoreBacklog(lengths[i]!, env.encodesOnCommit ? UNKNOWN_ENTRY_BYTES : 0);
+  const lengths = await env.reader.lengths(written.map((channel) => channel.id));
+  for (const [i, channel] of written.entries())
+    outbound.restoreBacklog(channel, lengths[i]!, env.encodesOnCommit ? UNKNOWN_ENTRY_BYTES : 0);
 }
 
 /** @param onOpened called per sink, so that those are closed again that were opened before one that fails */
@@ -274,6 +283,7 @@ async function openSourceHead(
       metrics: own,
       failure,
       host,
+      alignment: env.alignment,
     },
     splits,
     storedWatermark(meta),

@@ -1,7 +1,7 @@
 // Which channels one partition reads and writes, from the plan.
 
-import type { ChannelBuffer } from "../broker/channel-buffer.ts";
-import { type Route, routeByKey, routeRoundRobin, routeToAll, routeToOne } from "../broker/router.ts";
+import type { EdgeBuffer } from "../broker/edge-buffer.ts";
+import { type Route, routeByKey, routeRoundRobin, routeToAll } from "../broker/router.ts";
 import { type ChannelId, channelId } from "../core/ids.ts";
 import type { Receiver } from "../operators/operator.ts";
 import type { EdgePlan, JobPlan, StagePlan } from "../plan/plan.ts";
@@ -18,14 +18,16 @@ function stageOf(plan: JobPlan, id: string): StagePlan {
 export function inputChannels(plan: JobPlan, stage: StagePlan, partition: number): InputChannel[] {
   return stage.inputs.flatMap((edgeId) => {
     const edge = edgeOf(plan, edgeId);
-    const { partitioning } = edge;
+    const { partitioning, input } = edge;
     const keyOf =
       partitioning.kind === "key" ? (partitioning.keyOf as (record: unknown) => unknown) : undefined;
-    if (partitioning.kind === "forward") return [{ id: channelId(edge.id, partition, partition), keyOf }];
+    if (partitioning.kind === "forward")
+      return [{ id: channelId(edge.id, partition, partition), keyOf, input }];
     const producers = stageOf(plan, edge.from).partitions;
     return Array.from({ length: producers }, (_, producer) => ({
       id: channelId(edge.id, producer, partition),
       keyOf,
+      input,
     }));
   });
 }
@@ -50,30 +52,23 @@ export function outputEdges(plan: JobPlan, stage: StagePlan, partition: number):
 }
 
 /** The receiver at the end of a chain that feeds an edge. */
-export function edgeReceiver(
-  edge: EdgePlan,
-  channels: readonly ChannelBuffer[],
-  partition: number,
-): Receiver {
-  const route = routeOf(edge, channels, partition);
+export function edgeReceiver(edge: EdgePlan, buffer: EdgeBuffer, partition: number): Receiver {
   return {
-    onBatch: route,
-    onWatermark(watermark) {
-      for (const channel of channels) if (watermark > channel.watermark) channel.watermark = watermark;
-    },
+    onBatch: routeOf(edge, buffer, partition),
+    onWatermark: (watermark) => buffer.advance(watermark),
   };
 }
 
-function routeOf(edge: EdgePlan, channels: readonly ChannelBuffer[], partition: number): Route {
-  switch (edge.partitioning.kind) {
+function routeOf({ partitioning }: EdgePlan, buffer: EdgeBuffer, partition: number): Route {
+  switch (partitioning.kind) {
     case "key":
-      return routeByKey(edge.id, channels, edge.partitioning.keyOf as (record: unknown) => unknown);
+      return routeByKey(buffer, partitioning.keyOf as (record: unknown) => unknown);
     case "rebalance":
       // Producers start at different consumers, so that few batches still spread.
-      return routeRoundRobin(channels, partition);
+      return routeRoundRobin(buffer, partition);
     case "broadcast":
-      return routeToAll(channels);
     case "forward":
-      return routeToOne(channels[0]!);
+      // A forward edge has one channel per producer.
+      return routeToAll(buffer);
   }
 }

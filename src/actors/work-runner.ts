@@ -5,7 +5,7 @@
 //
 // Operators are synchronous although state lives elsewhere: what a batch or a slice of timers misses is fetched first,
 // for all keyed operators in one read, and only then does their code run.
-import type { Batch } from "../core/batch.ts";
+import type { Batch, TraceMark, TraceStep } from "../core/batch.ts";
 import type { Clock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
 import type { PartitionId } from "../core/ids.ts";
@@ -34,8 +34,13 @@ export interface WorkRunnerParts {
   readonly timerSlice: number;
 }
 
+/** What the runner uses of a partition. */
+export type RunnerPartition = Pick<OpenPartition, "chain" | "sinks"> & {
+  readonly handle: Pick<OpenPartition["handle"], "load">;
+};
+
 export class WorkRunner {
-  readonly #open: OpenPartition;
+  readonly #open: RunnerPartition;
   readonly #parts: WorkRunnerParts;
   #work: HeadWork | undefined;
   #batchPending = false;
@@ -47,7 +52,7 @@ export class WorkRunner {
   #records = 0;
   #material = false;
 
-  constructor(open: OpenPartition, parts: WorkRunnerParts) {
+  constructor(open: RunnerPartition, parts: WorkRunnerParts) {
     this.#open = open;
     this.#parts = parts;
   }
@@ -92,7 +97,7 @@ export class WorkRunner {
     const work = this.#work!;
     if (this.#loading) return "loading";
     if (this.#batchPending) {
-      if (!this.#processBatch(work.batch!)) return "loading";
+      if (!this.#processBatch(work.batch!, work.input)) return "loading";
       this.#batchPending = false;
       this.#tellPlain(work);
     }
@@ -102,6 +107,36 @@ export class WorkRunner {
     }
     this.#work = undefined;
     return "done";
+  }
+
+  /** An operator that waits for others has enough to wait for: no input is taken, and no timer fires. */
+  get isFull(): boolean {
+    const { async } = this.#open.chain;
+    for (let i = 0; i < async.length; i++) if (async[i]!.isFull) return true;
+    return false;
+  }
+
+  /** Records were taken whose results have not left. */
+  get holdsRecords(): boolean {
+    return this.#open.chain.async.some((operator) => operator.held > 0);
+  }
+
+  /** Requests wait for the next commit. */
+  get awaitsCommit(): boolean {
+    return this.#open.chain.async.some((operator) => operator.awaitsCommit);
+  }
+
+  get isAsyncDue(): boolean {
+    const { async } = this.#open.chain;
+    for (let i = 0; i < async.length; i++) if (async[i]!.isDue) return true;
+    return false;
+  }
+
+  /** Lets results leave that came from outside, between turns. */
+  advanceAsync(): void {
+    const { chain, sinks } = this.#open;
+    for (const operator of chain.async) if (operator.isDue) operator.advance();
+    if (sinks.length > 0) this.#material = true;
   }
 
   /** Earliest processing-time timer in epoch ms; +Infinity for none. */
@@ -118,14 +153,14 @@ export class WorkRunner {
    */
   fireProcessingTime(): boolean {
     const nowMs = this.#parts.clock.nowMs();
-    const due = this.#open.chain.keyed.filter(
-      (operator) => (operator.nextProcessingTime() ?? Number.POSITIVE_INFINITY) <= nowMs,
-    );
-    if (due.length === 0) {
+    if (this.nextProcessingTime() > nowMs) {
       // The clock stepped back while their state was fetched: that fetch must not pass for the next batch's.
       this.#loaded = false;
       return false;
     }
+    const due = this.#open.chain.keyed.filter(
+      (operator) => (operator.nextProcessingTime() ?? Number.POSITIVE_INFINITY) <= nowMs,
+    );
     const { timerSlice } = this.#parts;
     if (this.#ensureLoaded(due, (operator) => operator.missingForProcessingTime(nowMs, timerSlice))) {
       for (const operator of due) operator.advanceProcessingTime(nowMs, timerSlice);
@@ -140,16 +175,16 @@ export class WorkRunner {
   }
 
   /** @returns false while state is being fetched */
-  #processBatch(batch: Batch): boolean {
+  #processBatch(batch: Batch, input: number): boolean {
     const { chain, sinks } = this.#open;
     const { keyed } = chain;
+    for (const operator of keyed) operator.fromInput?.(input);
     if (keyed.length > 0 && !this.#ensureLoaded(keyed, (operator) => operator.missingForBatch(batch)))
       return false;
-    const startMs = batch.traces === undefined ? 0 : this.#parts.clock.nowMs();
-    chain.head.onBatch(batch);
+    if (batch.traces === undefined) chain.head.onBatch(batch);
+    else this.#processTraced(batch, batch.traces);
     this.#records += batch.values.length;
     if (keyed.length > 0 || sinks.length > 0) this.#material = true;
-    if (batch.traces !== undefined) this.#trace(batch, startMs);
     return true;
   }
 
@@ -199,12 +234,23 @@ export class WorkRunner {
     return false;
   }
 
-  /** Step 4 of the traced records of a batch. */
-  #trace(batch: Batch, startMs: number): void {
+  /**
+   * Operators emit before the spans of this step exist. So the marks they copy share a step, which is filled in after;
+   * the marks of `batch` stay as they are, since other partitions of the process may hold it too.
+   */
+  #processTraced(batch: Batch, marks: readonly TraceMark[]): void {
     const { clock, telemetry, partition } = this.#parts;
+    const startMs = clock.nowMs();
+    const steps = marks.map(({ spanId }): TraceStep => ({ spanId, endedMs: startMs }));
+    this.#open.chain.head.onBatch({
+      ...batch,
+      traces: marks.map((mark, i) => ({ ...mark, step: steps[i] })),
+    });
     const endMs = clock.nowMs();
-    for (const mark of batch.traces!)
-      telemetry.step({
+    for (const [i, mark] of marks.entries()) {
+      const step = steps[i]!;
+      step.endedMs = endMs;
+      const spanId = telemetry.step({
         step: "4 process",
         partition,
         operator: undefined,
@@ -213,5 +259,7 @@ export class WorkRunner {
         endMs,
         attributes: { "weir.queue.ms": Math.max(0, startMs - mark.emittedMs) },
       });
+      if (spanId !== undefined) step.spanId = spanId;
+    }
   }
 }

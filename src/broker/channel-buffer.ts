@@ -1,10 +1,11 @@
 // ChannelBuffer — one output channel of one partition: records not yet framed, entries not yet consumed.
-import type { Batch, Frame, TraceMark } from "../core/batch.ts";
+import type { Batch, Frame } from "../core/batch.ts";
 import { createBatch, MIN_WATERMARK } from "../core/batch.ts";
 import type { ChannelId } from "../core/ids.ts";
+import { addMark } from "./trace-marks.ts";
 
-/** First guess of a record's encoded size; corrected with the first frame. */
-const INITIAL_BYTES_PER_RECORD = 100;
+/** How much nobody has consumed yet: consumers keep up, or it passes the low or the high mark of backpressure. */
+export type BacklogLevel = "low" | "middle" | "high";
 
 export class ChannelBuffer {
   readonly id: ChannelId;
@@ -14,21 +15,18 @@ export class ChannelBuffer {
   seq: number;
   /** Lineage of that entry. */
   lastLineage: number;
-  /** The watermark the channel's edge has reached; the last frame of the next epoch tells it. */
-  watermark: number = MIN_WATERMARK;
   sentWatermark: number = MIN_WATERMARK;
   sentIdle = false;
   ended = false;
   /** Monotonic ms of the last frame. */
   lastSentMs = 0;
-  bytesPerRecord: number = INITIAL_BYTES_PER_RECORD;
   unconsumedBytes = 0;
+  backlogLevel: BacklogLevel = "low";
   /** Records framed by this attempt. */
   recordsOut = 0;
 
   readonly #frameRecords: number;
   #full: Batch[] = [];
-  #fullRecords = 0;
   #consumedSeq: number;
   /** Encoded size per unconsumed entry; index 0 belongs to entry `#consumedSeq + 1`. */
   #sizes: number[] = [];
@@ -47,10 +45,6 @@ export class ChannelBuffer {
     this.open = createBatch([]);
   }
 
-  get recordCount(): number {
-    return this.#fullRecords + this.open.values.length;
-  }
-
   get unconsumedEntries(): number {
     return this.seq - this.#consumedSeq;
   }
@@ -61,10 +55,8 @@ export class ChannelBuffer {
    */
   prepareOpen(timed: boolean): void {
     const { open } = this;
-    if (open.values.length > 0) {
-      if ((open.timestamps !== undefined) === timed && open.keys !== undefined) return;
-      this.#closeOpen();
-    }
+    if ((open.timestamps !== undefined) === timed && open.keys !== undefined) return;
+    this.#closeOpen();
     this.open.timestamps = timed ? [] : undefined;
     this.open.keys = [];
   }
@@ -80,7 +72,6 @@ export class ChannelBuffer {
     if (batch.values.length > (this.#frameRecords - open.values.length) / 2) {
       this.#closeOpen();
       this.#full.push(batch);
-      this.#fullRecords += batch.values.length;
       return;
     }
     // An empty open batch takes over the columns of the first one that is gathered into it.
@@ -94,7 +85,6 @@ export class ChannelBuffer {
     this.#closeOpen();
     const batches = this.#full;
     this.#full = [];
-    this.#fullRecords = 0;
     return batches;
   }
 
@@ -106,9 +96,7 @@ export class ChannelBuffer {
     this.ended = frame.end;
     this.#sizes.push(bytes);
     this.unconsumedBytes += bytes;
-    const records = frame.batch?.values.length ?? 0;
-    this.recordsOut += records;
-    if (bytes > 0 && records > 0) this.bytesPerRecord = bytes / records;
+    this.recordsOut += frame.batch?.values.length ?? 0;
     return ++this.seq;
   }
 
@@ -139,7 +127,6 @@ export class ChannelBuffer {
   #closeOpen(): void {
     if (this.open.values.length === 0) return;
     this.#full.push(this.open);
-    this.#fullRecords += this.open.values.length;
     this.open = createBatch([]);
   }
 }
@@ -160,15 +147,10 @@ function appendTo(target: Batch, batch: Batch): void {
   }
   noteIngest(target, batch.ingestMs);
   if (batch.traces !== undefined)
-    for (const mark of batch.traces) addTrace(target, { ...mark, index: mark.index + offset });
+    for (const mark of batch.traces) addMark(target, { ...mark, index: mark.index + offset });
 }
 
 /** Keeps the oldest known ingest time. */
 export function noteIngest(batch: Batch, ingestMs: number): void {
   if (ingestMs > 0 && (batch.ingestMs === 0 || ingestMs < batch.ingestMs)) batch.ingestMs = ingestMs;
-}
-
-export function addTrace(batch: Batch, mark: TraceMark): void {
-  if (batch.traces === undefined) batch.traces = [mark];
-  else batch.traces.push(mark);
 }

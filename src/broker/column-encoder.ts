@@ -93,7 +93,7 @@ export class ColumnEncoder {
       case "boolean":
         if (!allOfType(values, "boolean")) break;
         this.#writer.writeByte(BOOLEANS);
-        this.#writeBits(values);
+        this.#writeBits(values, true);
         return;
       case "undefined":
         if (!allOfType(values, "undefined")) break;
@@ -216,14 +216,14 @@ export class ColumnEncoder {
     writeNumbers(this.#writer, this.#numbers, rows);
   }
 
-  #writeBits(values: readonly unknown[]): void {
+  #writeBits(values: ArrayLike<unknown>, set: unknown): void {
     const writer = this.#writer;
     const size = (values.length + 7) >> 3;
     writer.reserve(size);
     const { bytes, position } = writer;
     bytes.fill(0, position, position + size);
     for (let i = 0; i < values.length; i++)
-      if (values[i] === true) bytes[position + (i >> 3)]! |= 1 << (i & 7);
+      if (values[i] === set) bytes[position + (i >> 3)]! |= 1 << (i & 7);
     writer.position += size;
   }
 
@@ -265,7 +265,7 @@ export class ColumnEncoder {
     const writer = this.#writer;
     writer.writeByte(UNION);
     writer.writeByte(classes.rows.length);
-    if (classes.rows.length === 2) this.#writeBits(Array.from(classes.tags, (tag) => tag === 1));
+    if (classes.rows.length === 2) this.#writeBits(classes.tags, 1);
     else writer.writeBytes(classes.tags);
     for (const rows of classes.rows) this.#write(rows, depth + 1);
   }

@@ -39,7 +39,7 @@ export function createEncodingCutter(maxBytes: number): FrameCutter {
     const edge = channel.slice(0, channel.lastIndexOf(":"));
     let writer = writers.get(edge);
     if (writer === undefined) {
-      writer = new FrameWriter({ operator: edge, edge, maxBytes });
+      writer = new FrameWriter({ edge, maxBytes });
       writers.set(edge, writer);
     }
     return writer.write(header, batch);

@@ -8,7 +8,8 @@
 //
 // Laws (docs/laws.md)
 //   F3  Cutting loses, repeats and reorders no record, and every frame respects the cap.
-import type { Batch, Frame, TraceMark } from "../core/batch.ts";
+import type { Batch, Frame } from "../core/batch.ts";
+import { sliceMarks } from "./trace-marks.ts";
 import { encodeFrame, MAX_FRAME_BYTES } from "./wire.ts";
 import { FrameTooLargeError } from "./wire-errors.ts";
 
@@ -27,9 +28,7 @@ export interface EncodedFrame {
 }
 
 export interface FrameWriterOptions {
-  /** The operator whose records are sent, for errors. */
-  readonly operator: string;
-  /** The edge or channel they are sent on, for errors. */
+  /** The edge whose records are sent, for errors. */
   readonly edge: string;
   /** Largest frame in bytes. Default {@link MAX_FRAME_BYTES}. */
   readonly maxBytes?: number;
@@ -44,16 +43,14 @@ const FULL_ENOUGH = 0.8;
 const MAX_GROWTHS = 3;
 
 export class FrameWriter {
-  readonly #operator: string;
   readonly #edge: string;
   readonly #where: string;
   readonly #maxBytes: number;
   #bytesPerRecord: number | undefined;
 
   constructor(options: FrameWriterOptions) {
-    this.#operator = options.operator;
     this.#edge = options.edge;
-    this.#where = `operator "${options.operator}", edge "${options.edge}"`;
+    this.#where = `edge "${options.edge}"`;
     this.#maxBytes = options.maxBytes ?? MAX_FRAME_BYTES;
   }
 
@@ -106,7 +103,7 @@ export class FrameWriter {
         run = grown;
       } else {
         if (fits !== undefined) return fits;
-        if (run === 1) throw new FrameTooLargeError(this.#operator, this.#edge, size, this.#maxBytes);
+        if (run === 1) throw new FrameTooLargeError(this.#edge, size, this.#maxBytes);
         tooMany = run;
         run = Math.min(run - 1, this.recordsPerFrame!);
       }
@@ -134,16 +131,6 @@ function sliceBatch(batch: Batch, from: number, end: number): Batch {
     timestamps: batch.timestamps?.slice(from, end),
     keys: batch.keys?.slice(from, end),
     ingestMs: batch.ingestMs,
-    traces: sliceTraces(batch.traces, from, end),
+    traces: sliceMarks(batch.traces, from, end),
   };
-}
-
-function sliceTraces(
-  traces: readonly TraceMark[] | undefined,
-  from: number,
-  end: number,
-): TraceMark[] | undefined {
-  if (traces === undefined) return undefined;
-  const inside = traces.filter((mark) => mark.index >= from && mark.index < end);
-  return inside.length === 0 ? undefined : inside.map((mark) => ({ ...mark, index: mark.index - from }));
 }

@@ -4,7 +4,7 @@
 // Does not:  process frames; commit positions (the partition records what it has processed).
 //
 // A frame reaches a consumer on two ways: handed over in memory by a producer of the same process (deliver), or read
-// from the store (readBatch). The sequence number makes the two agree: whatever comes next in sequence is taken, the
+// from the store (takeRead). The sequence number makes the two agree: whatever comes next in sequence is taken, the
 // rest is either a repeat or still in the store.
 //
 // Laws (docs/laws.md)
@@ -28,8 +28,6 @@ interface InputState {
   readonly id: ChannelId;
   seq: number;
   lineage: number;
-  /** Entries may wait in the store behind `seq`. */
-  behind: boolean;
   /** Something said so since the last read was asked for, which may have been answered before it became true. */
   behindSinceRead: boolean;
   ended: boolean;
@@ -38,6 +36,8 @@ interface InputState {
 export class Inbound {
   readonly #inputs: InputState[];
   readonly #byChannel = new Map<ChannelId, number>();
+  /** Entries may wait in the store after their `seq`. */
+  readonly #behind: Set<InputState>;
   readonly #offer: (mail: InboundMail) => boolean;
   readonly #decode: (payload: Uint8Array, channel: ChannelId) => Frame;
 
@@ -54,10 +54,10 @@ export class Inbound {
       id: cursor.channel,
       seq: cursor.seq,
       lineage: cursor.lineage,
-      behind: true,
       behindSinceRead: false,
       ended: false,
     }));
+    this.#behind = new Set(this.#inputs);
     for (let i = 0; i < cursors.length; i++) this.#byChannel.set(cursors[i]!.channel, i);
     this.#offer = offer;
     this.#decode = decode;
@@ -65,34 +65,32 @@ export class Inbound {
 
   /** The channel's input has ended and its last frame was taken: it is never read again. */
   markEnded(input: number): void {
-    this.#inputs[input]!.ended = true;
-    this.#inputs[input]!.behind = false;
+    const state = this.#inputs[input]!;
+    state.ended = true;
+    this.#behind.delete(state);
   }
 
   /** More entries may be in the store: after a watch signal, or when a local producer went away. */
   markBehind(channel: ChannelId): void {
     const state = this.#inputs[this.#byChannel.get(channel) ?? -1];
-    if (state !== undefined && !state.ended) lookAgain(state);
+    if (state !== undefined && !state.ended) this.#lookAgain(state);
   }
 
   /** Cursors of the channels to read next; the caller reads them at once. */
   behind(): ChannelCursor[] {
     const cursors: ChannelCursor[] = [];
-    for (const state of this.#inputs)
-      if (state.behind) {
-        state.behindSinceRead = false;
-        cursors.push({ channel: state.id, seq: state.seq, lineage: state.lineage });
-      }
+    for (const state of this.#behind) {
+      state.behindSinceRead = false;
+      cursors.push(cursorOf(state));
+    }
     return cursors;
   }
 
-  /** Cursors of the channels that were found drained and may still bring something. */
-  drained(): ChannelCursor[] {
-    const cursors: ChannelCursor[] = [];
-    for (const state of this.#inputs)
-      if (!state.behind && !state.ended)
-        cursors.push({ channel: state.id, seq: state.seq, lineage: state.lineage });
-    return cursors;
+  /** The cursor of a channel that was found drained and may still bring something; undefined for any other. */
+  drained(channel: ChannelId): ChannelCursor | undefined {
+    const state = this.#inputs[this.#byChannel.get(channel) ?? -1];
+    if (state === undefined || state.ended || this.#behind.has(state)) return undefined;
+    return cursorOf(state);
   }
 
   /**
@@ -109,7 +107,7 @@ export class Inbound {
       frame.prevLineage !== state.lineage ||
       !this.#offer({ input, seq, lineage, frame })
     ) {
-      lookAgain(state);
+      this.#lookAgain(state);
       return false;
     }
     state.seq = seq;
@@ -129,7 +127,8 @@ export class Inbound {
       const state = this.#inputs[input]!;
       const found = entries[i]!;
       // Drained as of the read, and nothing was refused or signalled while it was under way.
-      if (found.length === 0 && state.seq === cursor.seq && !state.behindSinceRead) state.behind = false;
+      if (found.length === 0 && state.seq === cursor.seq && !state.behindSinceRead)
+        this.#behind.delete(state);
       for (const entry of found) if (!this.#takeEntry(input, state, entry)) break;
     }
   }
@@ -149,9 +148,13 @@ export class Inbound {
     state.lineage = entry.lineage;
     return true;
   }
+
+  #lookAgain(state: InputState): void {
+    this.#behind.add(state);
+    state.behindSinceRead = true;
+  }
 }
 
-function lookAgain(state: InputState): void {
-  state.behind = true;
-  state.behindSinceRead = true;
+function cursorOf({ id, seq, lineage }: InputState): ChannelCursor {
+  return { channel: id, seq, lineage };
 }

@@ -9,8 +9,10 @@
 import type { Batch } from "../core/batch.ts";
 import type { ChannelId } from "../core/ids.ts";
 import type { OutputFrame } from "../core/ports/state-backend.ts";
-import type { ChannelBuffer } from "./channel-buffer.ts";
+import type { BacklogLevel, ChannelBuffer } from "./channel-buffer.ts";
+import type { EdgeBuffer } from "./edge-buffer.ts";
 import type { FrameCutter } from "./frame-cutter.ts";
+import { handOver } from "./trace-marks.ts";
 
 export interface OutboundLimits {
   readonly highEntries: number;
@@ -20,32 +22,37 @@ export interface OutboundLimits {
 
 export class Outbound {
   readonly channels: readonly ChannelBuffer[];
+  readonly #edges: readonly EdgeBuffer[];
   readonly #limits: OutboundLimits;
   readonly #cut: FrameCutter;
   readonly #lineage: number;
   readonly #byId = new Map<ChannelId, ChannelBuffer>();
+  /** How many channels are at each level: asked for in every turn, so it is not counted then. */
+  readonly #atLevel: Record<BacklogLevel, number>;
   #idle = false;
   #ended = false;
 
-  constructor(channels: readonly ChannelBuffer[], lineage: number, limits: OutboundLimits, cut: FrameCutter) {
-    this.channels = channels;
+  constructor(edges: readonly EdgeBuffer[], lineage: number, limits: OutboundLimits, cut: FrameCutter) {
+    this.#edges = edges;
+    this.channels = edges.flatMap((edge) => edge.channels);
     this.#lineage = lineage;
     this.#limits = limits;
     this.#cut = cut;
-    for (const channel of channels) this.#byId.set(channel.id, channel);
+    this.#atLevel = { low: this.channels.length, middle: 0, high: 0 };
+    for (const channel of this.channels) this.#byId.set(channel.id, channel);
   }
 
   /** Records that no frame carries yet. */
   get bufferedRecords(): number {
     let records = 0;
-    for (const channel of this.channels) records += channel.recordCount;
+    for (const edge of this.#edges) records += edge.bufferedRecords;
     return records;
   }
 
   /** About how many bytes the buffered records will take. */
   get bufferedBytes(): number {
     let bytes = 0;
-    for (const channel of this.channels) bytes += channel.recordCount * channel.bytesPerRecord;
+    for (const edge of this.#edges) bytes += edge.bufferedBytes;
     return bytes;
   }
 
@@ -58,35 +65,38 @@ export class Outbound {
     this.#ended = true;
   }
 
-  /** A control fact (watermark, idleness) waits to be told to a channel without records. */
-  get hasUnsentControl(): boolean {
-    return this.channels.some((channel) => this.#owesControl(channel));
-  }
-
-  /** When the next control frame may be sent, in monotonic ms, given that {@link hasUnsentControl}. */
+  /**
+   * When a control fact (watermark, idleness) may be told to a channel without records, in monotonic ms; +Infinity when
+   * all channels know all.
+   */
   nextControlMs(): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const channel of this.channels)
-      if (this.#owesControl(channel))
-        next = Math.min(next, channel.lastSentMs + this.#limits.watermarkIntervalMs);
-    return next;
+    let oldestMs = Number.POSITIVE_INFINITY;
+    for (const edge of this.#edges) oldestMs = Math.min(oldestMs, edge.oldestOwedMs(this.#idle));
+    return oldestMs + this.#limits.watermarkIntervalMs;
   }
 
   /** Cuts everything buffered into frames. Their sequence numbers are taken; the frames must be committed. */
   seal(monotonicMs: number): OutputFrame[] {
     const frames: OutputFrame[] = [];
-    for (const channel of this.channels) {
-      const batches = channel.takeBatches();
-      for (let i = 0; i < batches.length; i++)
-        this.#cutInto(frames, channel, batches[i]!, i === batches.length - 1);
-      const mayTell = this.#ended || monotonicMs >= channel.lastSentMs + this.#limits.watermarkIntervalMs;
-      const owesEnd = this.#ended && !channel.ended;
-      if (batches.length === 0 && (owesEnd || (mayTell && this.#owesControl(channel))))
-        this.#cutInto(frames, channel, undefined, true);
-      else if (batches.length === 0) continue;
-      channel.lastSentMs = monotonicMs;
+    for (const edge of this.#edges) {
+      for (const channel of edge.channels) this.#sealChannel(frames, edge, channel, monotonicMs);
+      edge.noteSealed();
     }
     return frames;
+  }
+
+  #sealChannel(frames: OutputFrame[], edge: EdgeBuffer, channel: ChannelBuffer, monotonicMs: number): void {
+    const batches = channel.takeBatches();
+    if (batches.length === 0) {
+      const mayTell = monotonicMs >= channel.lastSentMs + this.#limits.watermarkIntervalMs;
+      const owes = this.#ended ? !channel.ended : mayTell && edge.owesControl(channel, this.#idle);
+      if (!owes) return;
+      this.#cutInto(frames, edge, channel, undefined, true);
+    }
+    for (let i = 0; i < batches.length; i++)
+      this.#cutInto(frames, edge, channel, handOver(batches[i]!), i === batches.length - 1);
+    channel.lastSentMs = monotonicMs;
+    this.#noteBacklog(channel);
   }
 
   /** Takes the lengths of a commit's answer: entries that nobody has consumed yet, per written channel. */
@@ -95,60 +105,74 @@ export class Outbound {
     for (let i = 0; i < frames.length; i++) {
       // Frames of one channel stand together; the last one tells up to where the length counts.
       if (frames[i + 1]?.channel === frames[i]!.channel) continue;
-      this.onLength(frames[i]!.channel, lengths[index++] ?? 0, frames[i]!.seq);
+      this.onConsumed(frames[i]!.channel, frames[i]!.seq - (lengths[index++] ?? 0));
     }
   }
 
-  /** @param throughSeq sequence number of the last entry that `length` counts */
-  onLength(channel: ChannelId, length: number, throughSeq: number): void {
-    this.#byId.get(channel)?.consumedThrough(throughSeq - length);
+  /** A consumer has committed past `throughSeq`. */
+  onConsumed(channel: ChannelId, throughSeq: number): void {
+    const buffer = this.#byId.get(channel);
+    if (buffer === undefined) return;
+    buffer.consumedThrough(throughSeq);
+    this.#noteBacklog(buffer);
   }
 
-  /** A consumer of this process has committed past `throughSeq`. */
-  onConsumed(channel: ChannelId, throughSeq: number): void {
-    this.#byId.get(channel)?.consumedThrough(throughSeq);
+  /** @see ChannelBuffer.restoreBacklog */
+  restoreBacklog(channel: ChannelBuffer, length: number, meanBytes: number): void {
+    channel.restoreBacklog(length, meanBytes);
+    this.#noteBacklog(channel);
   }
 
   get isAboveHigh(): boolean {
-    const { highEntries, highBytes } = this.#limits;
-    for (const channel of this.channels)
-      if (channel.unconsumedEntries > highEntries || channel.unconsumedBytes > highBytes) return true;
-    return false;
+    return this.#atLevel.high > 0;
   }
 
   get isBelowLow(): boolean {
-    const { highEntries, highBytes } = this.#limits;
-    for (const channel of this.channels)
-      if (channel.unconsumedEntries > highEntries >> 1 || channel.unconsumedBytes > highBytes / 2)
-        return false;
-    return true;
+    return this.#atLevel.low === this.channels.length;
   }
 
   /** Channels above the low mark: the ones to ask for their length while paused. */
   congested(): { channel: ChannelId; seq: number }[] {
-    const { highEntries, highBytes } = this.#limits;
     return this.channels
-      .filter((c) => c.unconsumedEntries > highEntries >> 1 || c.unconsumedBytes > highBytes / 2)
-      .map((c) => ({ channel: c.id, seq: c.seq }));
+      .filter(({ backlogLevel }) => backlogLevel !== "low")
+      .map(({ id, seq }) => ({ channel: id, seq }));
   }
 
-  #owesControl(channel: ChannelBuffer): boolean {
-    return !channel.ended && (channel.watermark > channel.sentWatermark || this.#idle !== channel.sentIdle);
+  #noteBacklog(channel: ChannelBuffer): void {
+    const level = this.#levelOf(channel);
+    if (level === channel.backlogLevel) return;
+    this.#atLevel[channel.backlogLevel]--;
+    this.#atLevel[level]++;
+    channel.backlogLevel = level;
   }
 
-  #cutInto(frames: OutputFrame[], channel: ChannelBuffer, batch: Batch | undefined, last: boolean): void {
+  #levelOf({ unconsumedEntries, unconsumedBytes }: ChannelBuffer): BacklogLevel {
+    const { highEntries, highBytes } = this.#limits;
+    if (unconsumedEntries > highEntries || unconsumedBytes > highBytes) return "high";
+    return unconsumedEntries > highEntries >> 1 || unconsumedBytes > highBytes / 2 ? "middle" : "low";
+  }
+
+  #cutInto(
+    frames: OutputFrame[],
+    edge: EdgeBuffer,
+    channel: ChannelBuffer,
+    batch: Batch | undefined,
+    last: boolean,
+  ): void {
     // Only the last frame of an epoch may promise the new watermark: earlier ones still have records behind it.
     const header = {
       prevLineage: channel.lastLineage,
       lineage: this.#lineage,
       sentWatermark: channel.sentWatermark,
-      watermark: last ? channel.watermark : channel.sentWatermark,
+      watermark: last ? edge.watermark : channel.sentWatermark,
       idle: last && this.#idle,
       end: last && this.#ended,
       barrier: undefined,
     };
     for (const { frame, payload } of this.#cut(header, batch, channel.id)) {
-      const seq = channel.append(this.#lineage, payload?.length ?? 0, frame);
+      const bytes = payload?.length ?? 0;
+      const seq = channel.append(this.#lineage, bytes, frame);
+      edge.noteFrame(bytes, frame.batch?.values.length ?? 0);
       frames.push({ channel: channel.id, seq, lineage: this.#lineage, frame, payload });
     }
   }

@@ -37,13 +37,13 @@ export class FrameVersionError extends EngineError<"FRAME_VERSION"> {
 
 /** One record is larger than a frame may be. */
 export class FrameTooLargeError extends EngineError<"FRAME_TOO_LARGE"> {
-  constructor(operator: string, edge: string, bytes: number, maxBytes: number) {
+  constructor(edge: string, bytes: number, maxBytes: number) {
     super(
       "FRAME_TOO_LARGE",
-      `operator "${operator}", edge "${edge}": one record takes ${bytes} bytes, but a frame may hold ${maxBytes}; ` +
+      `edge "${edge}": one record takes ${bytes} bytes, but a frame may hold ${maxBytes}; ` +
         "send a smaller record (project the fields you need, split it, or store it outside and send its address) " +
         "or raise frameBytes",
-      { details: { operator, edge, bytes, maxBytes } },
+      { details: { edge, bytes, maxBytes } },
     );
   }
 }

@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import { EngineError } from "../core/errors.ts";
 import { checkOptions, InvalidOptionError } from "../core/options.ts";
 import type { Prepared, Sink, SinkWriter } from "./contract.ts";
+import { jsonText } from "./json-text.ts";
 
 export interface ConsoleOptions<T = unknown> {
   /**
@@ -49,9 +50,7 @@ const FORMATS: Readonly<Record<"line" | "json", Format<unknown>>> = {
     typeof record === "string"
       ? record
       : inspect(record, { breakLength: Number.POSITIVE_INFINITY, compact: true, depth: 6 }),
-  json: (record) =>
-    JSON.stringify(record, (_name, value: unknown) => (typeof value === "bigint" ? String(value) : value)) ??
-    "null",
+  json: (record) => jsonText(record) ?? "null",
 };
 
 function streamOf(stream: "stdout" | "stderr" | NodeJS.WritableStream): NodeJS.WritableStream {

@@ -33,7 +33,12 @@ export interface SourceBatch<T> {
   readonly failures?: readonly ReadFailure[] | undefined;
   /** Trace contexts that came with the records, ascending by index of the record; the job's sampling adds its own. */
   readonly traces?: TraceMark[] | undefined;
-  /** Reading from here continues right after this batch. Stored as JSON. */
+  /**
+   * Reading from here continues right after this batch. Stored as JSON, whole, with every commit that follows a batch.
+   *
+   * It is the split's own state, committed with the records: beside a place it may hold whatever the reader must know when
+   * it goes on. It moves with the split, which one partition reads for the job's life, and is never divided.
+   */
   readonly position: Json;
   /** No record of this split will ever follow. */
   readonly end: boolean;
@@ -72,6 +77,8 @@ export interface Source<T> {
   readonly replayable: boolean;
   /** Largest sensible number of partitions, when the source knows (a single file: 1). */
   readonly maxParallelism?: number | undefined;
+  /** The input is that of this process (standard input), which no other worker could go on reading. Default: anywhere. */
+  readonly needs?: "same-process" | undefined;
   /** Every batch brings `timestamps`: the stream has event time without the job's `timestamp` option. Default false. */
   readonly timestamped?: boolean | undefined;
   /** Validates and types each record when present; a record that does not fit is handled by `onError`. */
@@ -103,7 +110,11 @@ export interface SinkContext {
 
 /** What a sink adds to the commit of an epoch. */
 export interface Prepared {
-  /** Stored in the commit; given back as {@link SinkContext.committed} after a restart. Undefined: unchanged. */
+  /**
+   * Stored in the commit; given back as {@link SinkContext.committed} after a restart. Undefined: unchanged.
+   *
+   * It is the writer's own state, one per partition: any JSON that must be known when the partition goes on.
+   */
   readonly token?: Json | undefined;
   /** Entries for Redis streams, written inside the commit. */
   readonly appends?: readonly ExternalAppend[] | undefined;

@@ -1,12 +1,12 @@
 // generator — records made by a function of their number, at a rate that does not drift.
 //
-// Record n is due at start + n / rate: an absolute schedule. After a pause everything that became due comes at once,
-// and `ingestMs` tells when the first record of a batch was due, so that latency measured from it includes the wait.
+// `ingestMs` tells when the first record of a batch was due, so that latency measured from it includes every wait.
 import { type Clock, systemClock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
 import { checkOptions, checkWholeNumber, InvalidOptionError } from "../core/options.ts";
 import { strideOf, strideSplits } from "./collection.ts";
 import type { Json, ReadFailure, Source, SourceBatch, SourceSplit, SplitReader } from "./contract.ts";
+import { checkRate, Schedule } from "./schedule.ts";
 
 export interface GeneratorOptions<T> {
   /**
@@ -46,8 +46,7 @@ export function generator<T>(options: GeneratorOptions<T>, clock: Clock = system
     throw new InvalidOptionError("generator", "generate", generate, "a function of the record's number");
   checkWholeNumber("generator", "count", count, 0);
   checkWholeNumber("generator", "batch", batch, 1);
-  if (ratePerSecond !== undefined && !(ratePerSecond > 0 && Number.isFinite(ratePerSecond)))
-    throw new InvalidOptionError("generator", "ratePerSecond", ratePerSecond, "a number above 0");
+  checkRate("generator", ratePerSecond);
   const amount = count === undefined ? "" : ` of ${count} records`;
   const rate = ratePerSecond === undefined ? "" : ` at ${ratePerSecond}/s`;
   return {
@@ -65,11 +64,9 @@ class GeneratorReader<T> implements SplitReader<T> {
   readonly #step: number;
   readonly #end: number;
   readonly #maxBatch: number;
-  readonly #msPerRecord: number;
-  readonly #startMs: number;
+  readonly #schedule: Schedule;
   #next: number;
   #closed = false;
-  #wake: (() => void) | undefined;
 
   constructor(options: GeneratorOptions<T>, split: SourceSplit, position: Json | undefined, clock: Clock) {
     const { first, step } = strideOf(split);
@@ -79,24 +76,21 @@ class GeneratorReader<T> implements SplitReader<T> {
     this.#step = step;
     this.#end = options.count ?? Number.POSITIVE_INFINITY;
     this.#maxBatch = options.batch ?? 1_000;
-    this.#msPerRecord = options.ratePerSecond === undefined ? 0 : 1_000 / options.ratePerSecond;
-    this.#startMs = resumed?.startMs ?? clock.nowMs();
+    this.#schedule = new Schedule(clock, options.ratePerSecond, resumed?.startMs);
     this.#next = resumed?.next ?? first;
   }
 
   read(maxRecords: number): SourceBatch<T> | Promise<SourceBatch<T>> {
     const ready = this.#make(maxRecords);
     if (ready.records.length > 0 || ready.end || ready.failures !== undefined || this.#closed) return ready;
-    return this.#whenDue().then(() => (this.#closed ? this.#make(0) : this.read(maxRecords)));
+    return this.#schedule
+      .whenDue(this.#next)
+      .then(() => (this.#closed ? this.#make(0) : this.read(maxRecords)));
   }
 
   close(): void {
     this.#closed = true;
-    this.#wake?.();
-  }
-
-  #dueMs(n: number): number {
-    return this.#startMs + n * this.#msPerRecord;
+    this.#schedule.release();
   }
 
   /** Everything due by now, within the limits. */
@@ -104,11 +98,11 @@ class GeneratorReader<T> implements SplitReader<T> {
     const limit = Math.min(maxRecords, this.#maxBatch);
     const { generate } = this.#options;
     const nowMs = this.#clock.nowMs();
-    const firstDueMs = this.#dueMs(this.#next);
+    const firstDueMs = this.#schedule.dueMs(this.#next);
     const records: T[] = [];
     let failures: ReadFailure[] | undefined;
     for (let made = 0; made < limit && this.#next < this.#end; made++, this.#next += this.#step) {
-      const dueMs = this.#dueMs(this.#next);
+      const dueMs = this.#schedule.dueMs(this.#next);
       if (dueMs > nowMs) break;
       try {
         records.push(generate(this.#next, dueMs));
@@ -117,29 +111,14 @@ class GeneratorReader<T> implements SplitReader<T> {
         failures.push({ error: toError(thrown), raw: this.#next, where: `generator record ${this.#next}` });
       }
     }
-    const position: GeneratorPosition = { next: this.#next, startMs: this.#startMs };
+    const position: GeneratorPosition = { next: this.#next, startMs: this.#schedule.startMs };
     return {
       records,
       failures,
       position: { ...position },
       end: this.#next >= this.#end,
       // Without a rate a record is due when the job asks for it.
-      ingestMs: records.length === 0 || this.#msPerRecord === 0 ? undefined : firstDueMs,
+      ingestMs: records.length === 0 || !this.#schedule.isPaced ? undefined : firstDueMs,
     };
   }
-
-  #whenDue(): Promise<void> {
-    // Timers fire up to a millisecond early: waking before the record is due would only wait again.
-    const delayMs = Math.max(1, Math.ceil(this.#dueMs(this.#next) - this.#clock.nowMs()));
-    return new Promise((resolve) => {
-      const cancel = this.#clock.after(Math.min(delayMs, LONGEST_TIMER_MS), resolve);
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-    });
-  }
 }
-
-/** setTimeout cannot wait longer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;

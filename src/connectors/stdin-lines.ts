@@ -6,7 +6,7 @@ import { StringDecoder } from "node:string_decoder";
 import { checkOptions, InvalidOptionError } from "../core/options.ts";
 import type { Awaitable } from "../core/ports/state-backend.ts";
 import type { ReadFailure, Source, SourceBatch, SplitReader } from "./contract.ts";
-import { checkSchema, RecordFormatError, type RecordSchema, validateRecords } from "./validate.ts";
+import { checkSchema, RecordFormatError, type RecordSchema, toSourceBatch } from "./validate.ts";
 
 export interface StdinLinesOptions<T = string> {
   /** `text`: a record is the line; `json`: a record is the JSON value of the line, empty lines are left out. Default `text`. */
@@ -18,7 +18,8 @@ export interface StdinLinesOptions<T = string> {
 }
 
 /**
- * Lines of standard input until it ends. One partition; not replayable, so a failure may lose lines.
+ * Lines of standard input until it ends. One partition; not replayable, so a failure may lose lines. Refused
+ * (NEEDS_ONE_PROCESS) where worker processes take part: each of them has another standard input.
  *
  * @throws {UnknownOptionError}
  * @throws {InvalidOptionError}
@@ -43,6 +44,7 @@ export function stdinLines<T>(options: StdinLinesOptions<T> = {}): Source<T> {
     bounded: true,
     replayable: false,
     maxParallelism: 1,
+    needs: "same-process",
     splits: () => [{ id: "stdin" }],
     open: () => {
       queue ??= new LineQueue(input ?? process.stdin);
@@ -172,17 +174,13 @@ class StdinReader<T> implements SplitReader<T> {
     const failures: ReadFailure[] = [];
     const numbers: number[] = [];
     const values = this.#format === "text" ? lines : parseLines(lines, before, numbers, failures);
-    const position = this.#queue.taken;
-    const end = this.#queue.over;
-    const validated = validateRecords(this.#schema, {
+    return toSourceBatch(this.#schema, {
       values,
       where: (index) => `standard input line ${numbers[index] ?? before + index + 1}`,
+      failures,
+      position: this.#queue.taken,
+      end: this.#queue.over,
     });
-    const toBatch = (good: { records: T[]; failures: ReadFailure[] | undefined }): SourceBatch<T> => {
-      if (good.failures !== undefined) failures.push(...good.failures);
-      return { records: good.records, failures: failures.length === 0 ? undefined : failures, position, end };
-    };
-    return validated instanceof Promise ? validated.then(toBatch) : toBatch(validated);
   }
 }
 

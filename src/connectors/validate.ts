@@ -1,4 +1,4 @@
-// validateRecords — the one place where a schema meets raw input: raw values in, typed records and failures out.
+// toSourceBatch — the one place where a schema meets raw input: raw values in, typed records and failures out.
 //
 // Schemas are Standard Schemas (zod, valibot, arktype and others). A schema that answers synchronously costs no promise.
 import type { StandardSchemaV1 } from "@standard-schema/spec";
@@ -6,7 +6,7 @@ import type { TraceMark } from "../core/batch.ts";
 import { EngineError, toError } from "../core/errors.ts";
 import { InvalidOptionError } from "../core/options.ts";
 import type { Awaitable } from "../core/ports/state-backend.ts";
-import type { ReadFailure } from "./contract.ts";
+import type { Json, ReadFailure, SourceBatch } from "./contract.ts";
 
 /** A schema whose output is the record type. */
 export type RecordSchema<T> = StandardSchemaV1<unknown, T>;
@@ -27,12 +27,16 @@ export class SchemaMismatchError extends EngineError<"SCHEMA_MISMATCH"> {
 /** One piece of input cannot be read as a record; the ones after it can. */
 export class RecordFormatError extends EngineError<"RECORD_FORMAT"> {
   constructor(where: string, reason: string, cause?: unknown) {
-    super("RECORD_FORMAT", `${where}: ${reason}`, { details: { where, reason }, cause });
+    super(
+      "RECORD_FORMAT",
+      `${where}: ${reason}; correct the input, or set the source's onError to "skip" or "deadLetter"`,
+      { details: { where, reason }, cause },
+    );
   }
 }
 
 /** Raw input in columns, as a reader parsed it. */
-export interface RawRecords {
+interface RawRecords {
   readonly values: unknown[];
   readonly timestamps?: number[] | undefined;
   readonly traces?: TraceMark[] | undefined;
@@ -40,7 +44,7 @@ export interface RawRecords {
   where(index: number): string;
 }
 
-export interface ValidatedRecords<T> {
+interface ValidatedRecords<T> {
   readonly records: T[];
   readonly timestamps: number[] | undefined;
   readonly traces: TraceMark[] | undefined;
@@ -60,7 +64,7 @@ export function checkSchema(owner: string, schema: unknown): void {
  *
  * Without a schema the values are the records. Synchronous unless the schema is asynchronous.
  */
-export function validateRecords<T>(
+function validateRecords<T>(
   schema: RecordSchema<T> | undefined,
   raw: RawRecords,
 ): Awaitable<ValidatedRecords<T>> {
@@ -81,6 +85,30 @@ export function validateRecords<T>(
   }
   if (promised) return settle(results).then((settled) => collect(raw, settled));
   return collect(raw, results as Outcome<T>[]);
+}
+
+/** What one read took from its input. */
+export interface ReadRecords extends RawRecords {
+  /** Pieces that could not be read as values; those that the schema refuses are added. */
+  readonly failures: ReadFailure[];
+  /** Reading continues from here. */
+  readonly position: Json;
+  /** Nothing follows. */
+  readonly end: boolean;
+}
+
+/** The batch of one read: its values checked and typed, all its failures together. */
+export function toSourceBatch<T>(
+  schema: RecordSchema<T> | undefined,
+  read: ReadRecords,
+): Awaitable<SourceBatch<T>> {
+  const { failures, position, end } = read;
+  const toBatch = (valid: ValidatedRecords<T>): SourceBatch<T> => {
+    if (valid.failures !== undefined) failures.push(...valid.failures);
+    return { ...valid, failures: failures.length === 0 ? undefined : failures, position, end };
+  };
+  const validated = validateRecords(schema, read);
+  return validated instanceof Promise ? validated.then(toBatch) : toBatch(validated);
 }
 
 type Outcome<T> = StandardSchemaV1.Result<T> | { readonly thrown: Error };

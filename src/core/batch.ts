@@ -8,6 +8,17 @@ export const MAX_WATERMARK: number = Number.POSITIVE_INFINITY;
 /** The watermark before anything was promised. */
 export const MIN_WATERMARK: number = Number.NEGATIVE_INFINITY;
 
+/**
+ * The step of a traced record in the partition that processes it. Its span is known only when the step is over, so all
+ * marks that come from the record share this, and take its values when they leave the partition.
+ */
+export interface TraceStep {
+  /** 16 hex digits: the span of the step, or the one before it when the step was not recorded. */
+  spanId: string;
+  /** Wall clock in epoch ms at which the step was over. */
+  endedMs: number;
+}
+
 /** The trace context of one sampled record. Unsampled records have none, here and on the wire. */
 export interface TraceMark {
   /** Position of the record in its batch. */
@@ -18,8 +29,10 @@ export interface TraceMark {
   spanId: string;
   /** W3C trace flags; bit 0 = sampled. */
   flags: number;
-  /** Wall clock in epoch ms at which the record was emitted to this batch. */
+  /** Wall clock in epoch ms at which the record was emitted by the source or the step before. */
   emittedMs: number;
+  /** Set inside the partition that processes the record, and absent from frames. */
+  step?: TraceStep | undefined;
 }
 
 /** Records in columns. All columns have the length of `values`. */

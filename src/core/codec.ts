@@ -12,6 +12,16 @@ export interface Codec<T> {
   readonly version: number;
   encode(value: T): Uint8Array;
   decode(bytes: Uint8Array): T;
+  /** Reads what earlier versions wrote; without it nothing but `version` is read. */
+  readonly older?: OlderVersions<T> | undefined;
+}
+
+/** How values of earlier versions become values of the current one. */
+export interface OlderVersions<T> {
+  /** The codecs that wrote them, by version: without gap, up to the version before the current one. */
+  readonly codecs: Readonly<Record<number, string>>;
+  /** @param version one of {@link codecs} */
+  decode(version: number, bytes: Uint8Array): T;
 }
 
 // Record structures stand in each value itself, so bytes can be decoded by any process and version.

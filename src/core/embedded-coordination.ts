@@ -4,6 +4,7 @@
 // Does not:  detect failures: in one process nobody outlives the others. Every look counts as everybody's sign of life.
 //
 // Laws A1 to A3 (docs/laws.md).
+import { Bell } from "./bell.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { EmbeddedStore } from "./embedded-store.ts";
 import { invariant } from "./errors.ts";
@@ -17,6 +18,7 @@ import type {
   JobRecord,
   JobStatus,
   Leadership,
+  NewJob,
   Observation,
   WorkerBeat,
   WorkerInfo,
@@ -27,25 +29,22 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export class EmbeddedCoordination implements Coordination {
   readonly #name: string;
   readonly #store: EmbeddedStore;
-  readonly #clock: Clock;
+  readonly #bell: Bell;
   readonly #workers = new Map<string, Mutable<WorkerBeat>>();
   readonly #assignments = new Map<PartitionId, Assignment>();
   readonly #unlisten: () => void;
   #job: Mutable<JobRecord> | undefined;
   #leader: Mutable<Leadership> | undefined;
-  #waiting: (() => void)[] = [];
-  /** Something changed since the last wait ended. */
-  #rung = false;
 
   constructor(job: string, store: EmbeddedStore, clock: Clock = systemClock) {
     this.#name = job;
     this.#store = store;
-    this.#clock = clock;
-    this.#unlisten = store.onPartitionChange(() => this.#ring());
+    this.#bell = new Bell(clock);
+    this.#unlisten = store.onPartitionChange(() => this.#bell.ring());
   }
 
   async createJob(
-    record: Pick<JobRecord, "name" | "planHash" | "config">,
+    record: NewJob,
     partitions: readonly PartitionId[],
   ): Promise<{ job: JobRecord; created: boolean }> {
     this.#checkNotLost();
@@ -58,28 +57,40 @@ export class EmbeddedCoordination implements Coordination {
       ...record,
       status: "created",
       incarnation: this.#store.incarnation,
+      layoutSeq: this.#store.layoutSeq,
       failure: undefined,
     };
     return { job: { ...this.#job }, created: true };
+  }
+
+  async raiseLayouts(expected: number, layouts: string): Promise<boolean> {
+    const job = this.#requireJob();
+    if (job.layoutSeq === expected + 1 && job.layouts === layouts) return true;
+    if (job.layoutSeq !== expected) return false;
+    job.layouts = layouts;
+    job.layoutSeq = expected + 1;
+    this.#store.layoutSeq = job.layoutSeq;
+    this.#bell.ring();
+    return true;
   }
 
   async join(worker: WorkerInfo): Promise<void> {
     this.#requireJob();
     const beat = (this.#workers.get(worker.id)?.beat ?? 0) + 1;
     this.#workers.set(worker.id, { ...worker, beat, progress: 0, leaving: false, report: undefined });
-    this.#ring();
+    this.#bell.ring();
   }
 
   async requestLeave(worker: string): Promise<void> {
     const known = this.#workers.get(worker);
     if (known === undefined) return;
     known.leaving = true;
-    this.#ring();
+    this.#bell.ring();
   }
 
   async leave(worker: string): Promise<void> {
     this.#workers.delete(worker);
-    this.#ring();
+    this.#bell.ring();
   }
 
   async observe(): Promise<Observation> {
@@ -108,7 +119,7 @@ export class EmbeddedCoordination implements Coordination {
     if (term === expectedTerm + 1 && this.#leader?.worker === worker) return true;
     if (term !== expectedTerm) return false;
     this.#leader = { worker, term: expectedTerm + 1, beat: 0 };
-    this.#ring();
+    this.#bell.ring();
     return true;
   }
 
@@ -132,7 +143,7 @@ export class EmbeddedCoordination implements Coordination {
         throw new StaleAssignmentError(partition, version, stored.version);
     }
     for (const [partition, assignment] of changes) this.#assignments.set(partition, { ...assignment });
-    this.#ring();
+    this.#bell.ring();
     return true;
   }
 
@@ -142,7 +153,7 @@ export class EmbeddedCoordination implements Coordination {
     if (!from.includes(job.status)) return false;
     job.status = to;
     job.failure = failure ?? job.failure;
-    this.#ring();
+    this.#bell.ring();
     return true;
   }
 
@@ -152,25 +163,12 @@ export class EmbeddedCoordination implements Coordination {
   }
 
   waitForChange(timeoutMs: number): void | Promise<void> {
-    if (this.#rung) {
-      this.#rung = false;
-      return;
-    }
-    return new Promise((resolve) => {
-      const done = (): void => {
-        cancel();
-        this.#waiting = this.#waiting.filter((other) => other !== done);
-        this.#rung = false;
-        resolve();
-      };
-      const cancel = this.#clock.after(timeoutMs, done);
-      this.#waiting.push(done);
-    });
+    return this.#bell.wait(timeoutMs);
   }
 
   async close(): Promise<void> {
     this.#unlisten();
-    this.#ring();
+    this.#bell.ring();
   }
 
   #leads(worker: string, term: number): boolean {
@@ -187,11 +185,6 @@ export class EmbeddedCoordination implements Coordination {
   #checkNotLost(): void {
     if (this.#job !== undefined && this.#assignments.size > 0 && this.#store.partitions.size === 0)
       throw new JobLostError(this.#name);
-  }
-
-  #ring(): void {
-    this.#rung = true;
-    for (const done of this.#waiting.slice()) done();
   }
 }
 

@@ -30,7 +30,9 @@ export interface EmbeddedKeyGroup {
 
 /** One job's data. */
 export class EmbeddedStore {
-  incarnation = 1;
+  readonly incarnation: number = 1;
+  /** How often the registry of state layouts was raised. */
+  layoutSeq = 0;
   readonly partitions: Map<PartitionId, EmbeddedPartition> = new Map();
   readonly channels: Map<ChannelId, EmbeddedChannel> = new Map();
   /** Partitions whose input has ended and whose last epoch was applied. */

@@ -18,5 +18,11 @@ export function channelId(edge: string, producer: number, consumer: number): Cha
   return `${edge}:${producer}>${consumer}`;
 }
 
+export function parseChannelId(id: ChannelId): { edge: string; producer: number; consumer: number } {
+  const colon = id.lastIndexOf(":");
+  const [producer, consumer] = id.slice(colon + 1).split(">");
+  return { edge: id.slice(0, colon), producer: Number(producer), consumer: Number(consumer) };
+}
+
 /** Names may stand in Redis keys and file names: letters, digits, `_`, `-`, at most 100 characters. */
 export const NAME_PATTERN: RegExp = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/;

@@ -20,6 +20,11 @@ export const jobLifecycle: Lifecycle<JobStatus> = defineLifecycle<JobStatus>("jo
   cancelled: [],
 });
 
+/** Whether nothing can happen to the job any more. */
+export function isOver(status: JobStatus): boolean {
+  return jobLifecycle.edges[status].length === 0;
+}
+
 /** @throws {IllegalTransitionError} when one of the moves is in no life of a job */
 export function checkMoves(job: string, from: readonly JobStatus[], to: JobStatus): void {
   for (const status of from)

@@ -5,6 +5,7 @@
 //   K2  The ranges of all partitions of a stage cover every key group exactly once.
 //   K3  partitionOfKeyGroup agrees with keyGroupRange.
 import { EngineError } from "./errors.ts";
+import { shortJson } from "./short-json.ts";
 
 /** Fixed for the life of a job: state is filed under these. */
 export const KEY_GROUPS = 256;
@@ -15,7 +16,7 @@ export type PrimitiveKey = string | number | boolean | bigint | null;
 /** A keyBy returned something that has no stable identity. */
 export class UnsupportedKeyError extends EngineError<"UNSUPPORTED_KEY"> {
   constructor(operator: string, key: unknown) {
-    const shown = typeof key === "object" ? JSON.stringify(key)?.slice(0, 100) : String(key);
+    const shown = typeof key === "object" ? shortJson(key) : String(key);
     super(
       "UNSUPPORTED_KEY",
       `operator "${operator}": the key ${shown} is ${key === undefined ? "undefined" : `of type ${typeof key}`}; ` +

@@ -1,6 +1,7 @@
 // defineLifecycle — a state machine is a table: checked by the compiler where it is written, at run time where it runs.
 import { EngineError } from "./errors.ts";
 
+/** A state machine was asked for a move that its table does not have: a defect in Weir. */
 export class IllegalTransitionError extends EngineError<"ILLEGAL_TRANSITION"> {
   constructor(machine: string, subject: string, from: string, to: string, allowed: readonly string[]) {
     super(

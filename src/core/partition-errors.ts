@@ -36,6 +36,31 @@ export class IncarnationError extends EngineError<"INCARNATION"> {
   }
 }
 
+/** The job's registry of state layouts is not the one that this worker goes by: it may not read state any more. */
+export class LayoutsChangedError extends EngineError<"LAYOUTS_CHANGED"> {
+  /** @param subject the job or partition */
+  constructor(subject: string, own: number, stored: number) {
+    super(
+      "LAYOUTS_CHANGED",
+      `${subject}: state layouts were raised since this worker joined (${own} times when it joined, ${stored} times now), so it ` +
+        "leaves the job to workers of the newer version; start this one again with that version",
+      { details: { subject, own, stored } },
+    );
+  }
+}
+
+/** The partition's record and state are laid out as another version of Weir does it. */
+export class PartitionFormatError extends EngineError<"PARTITION_FORMAT"> {
+  constructor(partition: PartitionId, stored: string, own: string) {
+    super(
+      "PARTITION_FORMAT",
+      `partition ${partition} is stored in format ${stored}, this version of Weir reads format ${own}; ` +
+        "run the job with the version that created it, or start it with fresh",
+      { details: { partition, stored, own } },
+    );
+  }
+}
+
 /** An output channel does not end where the partition's record says: entries were deleted or added by somebody else. */
 export class ChannelTornError extends EngineError<"CHANNEL_TORN"> {
   constructor(partition: PartitionId, channel: ChannelId, recorded: string, found: string) {

@@ -8,6 +8,9 @@ import { EngineError } from "./errors.ts";
 
 /** A value cannot be turned into bytes and back without loss. */
 export class NotSerialisableError extends EngineError<"NOT_SERIALISABLE"> {
+  readonly #path: string;
+  readonly #what: string;
+
   constructor(where: string, path: string, what: string) {
     super(
       "NOT_SERIALISABLE",
@@ -15,6 +18,13 @@ export class NotSerialisableError extends EngineError<"NOT_SERIALISABLE"> {
         "store plain data (numbers, strings, booleans, bigints, Date, Map, Set, arrays, plain objects, Uint8Array) or give the state a codec",
       { details: { where, path, what } },
     );
+    this.#path = path;
+    this.#what = what;
+  }
+
+  /** The same, told by somebody who knows better where the value belongs. */
+  foundIn(where: string): NotSerialisableError {
+    return new NotSerialisableError(where, this.#path, this.#what);
   }
 }
 

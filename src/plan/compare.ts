@@ -5,7 +5,6 @@ import {
   type OperatorDescription,
   type PlanDescription,
   type StageDescription,
-  type StateDescription,
 } from "./description.ts";
 import type { JobPlan } from "./plan.ts";
 
@@ -53,9 +52,7 @@ function compareOperators(
 ): void {
   const operators = match(placed(before), placed(after), ({ operator }) => operator.name);
   for (const { operator } of operators.removed)
-    changes.push(
-      `${operator.kind} "${operator.name}" is gone${stateNote(operator, "its state would be lost")}`,
-    );
+    changes.push(`${operator.kind} "${operator.name}" is gone${lossOf(operator)}`);
   for (const { operator } of operators.added) changes.push(`${operator.kind} "${operator.name}" is new`);
   for (const [old, now] of operators.kept) {
     const name = `"${now.operator.name}"`;
@@ -65,7 +62,6 @@ function compareOperators(
       changes.push(`operator ${name} runs in stage "${now.stage}", it ran in "${old.stage}"`);
     else if (old.operator.input !== now.operator.input)
       changes.push(`operator ${name} reads ${now.operator.input}, it read ${old.operator.input}`);
-    compareState(now.operator.name, old.operator.state, now.operator.state, changes);
   }
 }
 
@@ -75,27 +71,8 @@ function placed(
   return stages.flatMap((stage) => stage.operators.map((operator) => ({ stage: stage.id, operator })));
 }
 
-function stateNote(operator: OperatorDescription, note: string): string {
-  return operator.state.length === 0 ? "" : ` (${note})`;
-}
-
-function compareState(
-  operator: string,
-  before: readonly StateDescription[],
-  after: readonly StateDescription[],
-  changes: string[],
-): void {
-  const states = match(before, after, (entry) => entry.state);
-  for (const { state } of states.removed) changes.push(`state "${state}" of operator "${operator}" is gone`);
-  for (const { state } of states.added) changes.push(`state "${state}" of operator "${operator}" is new`);
-  for (const [old, now] of states.kept) {
-    const what = `state "${now.state}" of operator "${operator}"`;
-    if (old.shape !== now.shape) changes.push(`${what} is a ${now.shape}, it was a ${old.shape}`);
-    if (old.codec !== now.codec)
-      changes.push(`${what} is stored with codec ${now.codec}, it was ${old.codec}`);
-    if (old.version !== now.version)
-      changes.push(`${what} is stored in version ${now.version}, it was version ${old.version}`);
-  }
+function lossOf(operator: OperatorDescription): string {
+  return operator.type === "keyed" || operator.type === "async" ? " (its state would be lost)" : "";
 }
 
 function compareEdges(

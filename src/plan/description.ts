@@ -1,16 +1,10 @@
 // PlanDescription — what of a plan must stay as it is while state lives, as plain JSON; its digest is the plan's hash.
 //
 // Owns:      which facts count. Stored beside the job, so that a resumed job can be told what changed (compare.ts).
-// Does not:  look at user code: the same graph with another function inside a map has the same description.
+// Does not:  look at user code: the same graph with another function inside a map has the same description. Nor at the
+//            layout of state, which may change while state lives (state-versions.ts).
 import { createHash } from "node:crypto";
 import type { JobPlan, OperatorInput, OperatorPlan, StagePlan } from "./plan.ts";
-
-export interface StateDescription {
-  readonly state: string;
-  readonly shape: string;
-  readonly codec: string;
-  readonly version: number;
-}
 
 export interface OperatorDescription {
   readonly name: string;
@@ -18,8 +12,6 @@ export interface OperatorDescription {
   readonly kind: string;
   /** `head`, or the operator it reads, with `#tag` for a side output. */
   readonly input: string;
-  /** Sorted by name; empty for operators without state. */
-  readonly state: readonly StateDescription[];
 }
 
 export interface StageDescription {
@@ -41,7 +33,7 @@ export interface EdgeDescription {
 
 export interface PlanDescription {
   /** Raised when the layout of this object changes. */
-  readonly format: 1;
+  readonly format: 2;
   readonly job: string;
   /** Sorted by id. */
   readonly stages: readonly StageDescription[];
@@ -51,7 +43,7 @@ export interface PlanDescription {
 /** The same plan gives the same description, whatever the order in which its parts were written. */
 export function describePlan(plan: Omit<JobPlan, "hash">): PlanDescription {
   return {
-    format: 1,
+    format: 2,
     job: plan.job,
     stages: sortedBy(plan.stages.map(describeStage), (stage) => stage.id),
     edges: sortedBy(
@@ -78,16 +70,11 @@ function describeStage(stage: StagePlan): StageDescription {
 }
 
 function describeOperator(operator: OperatorPlan): OperatorDescription {
-  const layout = operator.type === "keyed" ? operator.stateLayout : [];
   return {
     name: operator.name,
     type: operator.type,
     kind: operator.kind,
     input: inputText(operator.input),
-    state: sortedBy(
-      layout.map(({ state, shape, codec, version }) => ({ state, shape, codec, version })),
-      (entry) => entry.state,
-    ),
   };
 }
 

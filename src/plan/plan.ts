@@ -2,6 +2,7 @@
 //
 // Made by `planner.ts` from the logical graph; read by explain and by the runtime. Frozen data plus factories.
 import type { Sink, Source } from "../connectors/contract.ts";
+import type { AsyncOperator, AsyncOperatorContext } from "../operators/async/async-operator.ts";
 import type {
   ErrorPolicy,
   KeyedOperator,
@@ -9,6 +10,8 @@ import type {
   Operator,
   OperatorContext,
 } from "../operators/operator.ts";
+import type { StateLayout } from "../state/descriptors.ts";
+import type { WatermarkStrategy } from "../time/watermark-strategies.ts";
 
 /** How records of an edge find their consumer partition. */
 export type Partitioning =
@@ -34,18 +37,28 @@ export interface EdgePlan {
   readonly fromOperator: string;
   readonly fromTag: string | undefined;
   readonly partitioning: Partitioning;
+  /** Which input of the consuming operator the edge feeds: 1 for the second one of an operator with two inputs, else 0. */
+  readonly input: number;
   /** Why the graph is cut here, one sentence for explain. */
   readonly reason: string;
+}
+
+/** Sources of one group wait for each other: splits stop where they are too far ahead of the group's slowest one. */
+export interface AlignmentPlan {
+  readonly group: string;
+  /** A split whose watermark is further ahead than that is not read. */
+  readonly maxDriftMs: number;
 }
 
 export interface SourcePlan {
   readonly source: Source<unknown>;
   /** Event time of a record in epoch ms; undefined: the transport's timestamp, if any. */
   readonly timestamp: ((record: never) => number) | undefined;
-  /** How far behind the highest timestamp a record may come without being late. */
-  readonly outOfOrdernessMs: number;
+  /** How watermarks follow from the records of a split. */
+  readonly watermarks: WatermarkStrategy<unknown>;
   /** A split without records for so long no longer holds the watermark back; undefined: never idle. */
   readonly idleAfterMs: number | undefined;
+  readonly alignment: AlignmentPlan | undefined;
   readonly onError: ErrorPolicy;
 }
 
@@ -72,13 +85,14 @@ export type OperatorPlan =
   | (OperatorPlanBase & {
       readonly type: "keyed";
       readonly create: (context: KeyedOperatorContext) => KeyedOperator;
-      /** What is stored, for the plan hash and the check of a resumed job: state name, shape, codec name, version. */
-      readonly stateLayout: readonly {
-        readonly state: string;
-        readonly shape: string;
-        readonly codec: string;
-        readonly version: number;
-      }[];
+      /** What is stored, for the check of a resumed job. */
+      readonly stateLayout: readonly StateLayout[];
+    })
+  | (OperatorPlanBase & {
+      /** Its results leave in later turns; the records between are its state. */
+      readonly type: "async";
+      readonly create: (context: AsyncOperatorContext) => AsyncOperator;
+      readonly stateLayout: readonly StateLayout[];
     })
   | (OperatorPlanBase & { readonly type: "sink"; readonly sink: Sink<unknown> });
 

@@ -4,7 +4,7 @@
 // Does not:  reconnect, resend, queue while offline, know scripts or keys.
 //
 // Why crash-only: after a broken link nobody knows which of the commands in flight were applied. A client that
-// reconnects by itself sends them again, or leaves their promises pending; both are wrong here (protocol.md, H3, H4).
+// reconnects by itself sends them again, or leaves their promises pending; both are wrong here (docs/protocols/checkpoint.md, H3, H4).
 import { createClient, ErrorReply, RESP_TYPES } from "redis";
 import { toError } from "../core/errors.ts";
 import { SessionEndedError } from "../core/partition-errors.ts";
@@ -87,11 +87,6 @@ export class RedisConnection {
   /** Why the connection is over, or undefined while it lives. */
   get ended(): SessionEndedError | undefined {
     return this.#ended;
-  }
-
-  /** Commands sent and not answered. */
-  get pending(): number {
-    return this.#pending;
   }
 
   /** Sends one command; bulk strings of the reply become text. @throws {SessionEndedError | ErrorReply} */

@@ -12,14 +12,13 @@ export async function deleteJob(url: string, job: string): Promise<number> {
     // The record goes first: workers that still run then see a lost job instead of missing pieces of it.
     const keys = new JobKeys(job);
     let deleted = Number(await session.send(["UNLINK", keys.record]));
-    const pattern = `${keys.record.slice(0, -"job".length)}*`;
     let cursor = "0";
     do {
       const [next, found] = (await session.send([
         "SCAN",
         cursor,
         "MATCH",
-        pattern,
+        keys.pattern,
         "COUNT",
         String(CHUNK),
       ])) as unknown as [string, string[]];

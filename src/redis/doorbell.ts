@@ -1,4 +1,6 @@
 // Doorbell — wakes those who wait for a change of the control plane. Messages may be lost; a look on time is promised.
+import { Bell } from "../core/bell.ts";
+import { systemClock } from "../core/clock.ts";
 import { type ConnectionOptions, RedisConnection } from "./connection.ts";
 
 /** Without a link nothing rings, so whoever waits looks this often. */
@@ -12,9 +14,7 @@ export class Doorbell {
   readonly #channel: string;
   #connection: RedisConnection | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #waiting: (() => void)[] = [];
-  /** It rang since the last wait ended. */
-  #rung = false;
+  readonly #bell = new Bell(systemClock);
   #closed = false;
 
   constructor(options: ConnectionOptions, channel: string) {
@@ -27,34 +27,16 @@ export class Doorbell {
   }
 
   /** Resolves when it rings, or after `timeoutMs`; at once when it rang since the last wait. */
-  wait(timeoutMs: number): Promise<void> {
-    if (this.#rung || this.#closed) {
-      this.#rung = false;
-      return Promise.resolve();
-    }
-    const patienceMs = this.#connection === undefined ? Math.min(timeoutMs, BLIND_LOOK_MS) : timeoutMs;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        this.#waiting = this.#waiting.filter((other) => other !== done);
-        this.#rung = false;
-        resolve();
-      };
-      const timer = setTimeout(done, patienceMs);
-      this.#waiting.push(done);
-    });
+  wait(timeoutMs: number): void | Promise<void> {
+    if (this.#closed) return;
+    return this.#bell.wait(this.#connection === undefined ? Math.min(timeoutMs, BLIND_LOOK_MS) : timeoutMs);
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#connection?.close();
-    this.#ring();
-  }
-
-  #ring(): void {
-    this.#rung = true;
-    for (const done of this.#waiting.slice()) done();
+    this.#bell.ring();
   }
 
   async #listen(): Promise<void> {
@@ -62,12 +44,12 @@ export class Doorbell {
     try {
       const connection = await RedisConnection.open(this.#options);
       connection.onEnd(() => this.#onLinkEnd(connection));
-      await connection.subscribe(this.#channel, () => this.#ring());
+      await connection.subscribe(this.#channel, () => this.#bell.ring());
       if (this.#closed) connection.close();
       if (connection.ended !== undefined) return;
       this.#connection = connection;
       // Changes made while nobody listened rang for nobody.
-      this.#ring();
+      this.#bell.ring();
       this.#keepAlive(connection);
     } catch {
       this.#again();
@@ -78,7 +60,7 @@ export class Doorbell {
     const wasListening = this.#connection === connection;
     this.#connection = undefined;
     clearTimeout(this.#timer);
-    if (wasListening) this.#ring();
+    if (wasListening) this.#bell.ring();
     this.#again();
   }
 

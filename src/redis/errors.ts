@@ -11,6 +11,7 @@ export function redactUrl(url: string): string {
   return `${scheme}${hasPassword ? `${scheme === "" ? "" : user}:***` : user}@${url.slice(at + 1)}`;
 }
 
+/** The text is not the URL of a Redis. */
 export class RedisUrlError extends EngineError<"REDIS_URL"> {
   constructor(url: string, problem: string) {
     super(
@@ -22,6 +23,7 @@ export class RedisUrlError extends EngineError<"REDIS_URL"> {
   }
 }
 
+/** Nobody answers there, or nobody who speaks the protocol of Redis. */
 export class RedisUnreachableError extends EngineError<"REDIS_UNREACHABLE"> {
   constructor(url: string, cause: Error) {
     super(
@@ -32,6 +34,7 @@ export class RedisUnreachableError extends EngineError<"REDIS_UNREACHABLE"> {
   }
 }
 
+/** The server wants other credentials. */
 export class RedisAuthError extends EngineError<"REDIS_AUTH"> {
   constructor(url: string, answer: string) {
     super(
@@ -54,6 +57,7 @@ export class RedisPermissionError extends EngineError<"REDIS_PERMISSION"> {
   }
 }
 
+/** The server is older than the oldest that has everything that is used. */
 export class RedisTooOldError extends EngineError<"REDIS_TOO_OLD"> {
   constructor(url: string, product: string, found: string, needed: string) {
     super(
@@ -64,6 +68,7 @@ export class RedisTooOldError extends EngineError<"REDIS_TOO_OLD"> {
   }
 }
 
+/** The server may delete keys by itself: state would be lost silently. */
 export class RedisEvictionPolicyError extends EngineError<"REDIS_EVICTION_POLICY"> {
   constructor(url: string, found: string) {
     super(
@@ -75,6 +80,7 @@ export class RedisEvictionPolicyError extends EngineError<"REDIS_EVICTION_POLICY
   }
 }
 
+/** The server is a replica, at least for now. */
 export class RedisNotPrimaryError extends EngineError<"REDIS_NOT_PRIMARY"> {
   constructor(url: string, role: string) {
     super(
@@ -85,6 +91,7 @@ export class RedisNotPrimaryError extends EngineError<"REDIS_NOT_PRIMARY"> {
   }
 }
 
+/** The server is a node of a cluster. */
 export class RedisClusterError extends EngineError<"REDIS_CLUSTER"> {
   constructor(url: string) {
     super(

@@ -30,7 +30,7 @@ export interface HeartbeatTask {
 }
 
 /** What the thread says. */
-export type HeartbeatNews = "gone" | "closed";
+export type HeartbeatNews = "gone";
 
 /** Runs from the built package (`.js`) and from the sources (`.ts`) alike; only the first is what users have. */
 function startThread(task: HeartbeatTask): Worker {

@@ -22,7 +22,7 @@ async function beat(): Promise<void> {
   try {
     if (runner === undefined || connection?.ended !== undefined) await connect();
     const answer = await runner!.run(beatScript, beatCall(task.key, Number(Atomics.load(progress, 0))));
-    if (answer === "GONE" && !gone) tell("gone");
+    if (answer === "GONE" && !gone) parentPort?.postMessage("gone" satisfies HeartbeatNews);
     gone = answer === "GONE";
   } catch {
     // No link, or a server that refuses: the next beat tries again. Observers see the counter stand still.
@@ -46,10 +46,6 @@ async function connect(): Promise<void> {
   await runner.load(heartbeatScripts);
 }
 
-function tell(news: HeartbeatNews): void {
-  parentPort?.postMessage(news);
-}
-
 const timer = setInterval(() => void beat(), task.intervalMs);
 void beat();
 
@@ -57,6 +53,5 @@ parentPort?.on("message", () => {
   stopped = true;
   clearInterval(timer);
   connection?.close();
-  tell("closed");
   parentPort?.close();
 });

@@ -33,6 +33,11 @@ export class JobKeys {
     return `${this.#tag}:w:${id}`;
   }
 
+  /** Matches every key of the job, for SCAN and for people. */
+  get pattern(): string {
+    return `${this.#tag}:*`;
+  }
+
   /** What all worker keys begin with, for scripts that walk the set of workers. */
   get workerPrefix(): string {
     return `${this.#tag}:w:`;

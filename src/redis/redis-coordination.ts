@@ -29,12 +29,14 @@ import type {
   JobRecord,
   JobStatus,
   Leadership,
+  NewJob,
   Observation,
   WorkerBeat,
   WorkerInfo,
 } from "../core/ports/coordination.ts";
 import { type Argument, RedisConnection, type Reply } from "./connection.ts";
 import { Doorbell } from "./doorbell.ts";
+import { classifyReply } from "./errors.ts";
 import { JobKeys } from "./keys.ts";
 import { ScriptRunner } from "./script-runner.ts";
 import {
@@ -43,6 +45,8 @@ import {
   type ObserveReply,
   observeCall,
   observeScript,
+  raiseLayoutsCall,
+  raiseLayoutsScript,
   setStatusCall,
   setStatusScript,
 } from "./scripts/job.ts";
@@ -113,16 +117,21 @@ export class RedisCoordination implements Coordination {
   }
 
   async createJob(
-    record: Pick<JobRecord, "name" | "planHash" | "config">,
+    record: NewJob,
     partitions: readonly PartitionId[],
   ): Promise<{ job: JobRecord; created: boolean }> {
     // Whoever saw the job and finds it gone must not begin anew from zero.
     if (this.#seen) return { job: await this.#requireJob(), created: false };
     const answer = await this.#run(createJobScript, () => createJobCall(this.#keys, record, partitions));
-    if (answer === "LEFTOVERS")
-      throw new JobLeftoversError(this.#keys.job, `${this.#keys.record.replace(/job$/, "")}*`);
+    if (answer === "LEFTOVERS") throw new JobLeftoversError(this.#keys.job, this.#keys.pattern);
     this.#seen = true;
     return { job: await this.#requireJob(), created: answer === "CREATED" };
+  }
+
+  async raiseLayouts(expected: number, layouts: string): Promise<boolean> {
+    return this.#expectJob(
+      await this.#run(raiseLayoutsScript, () => raiseLayoutsCall(this.#keys, expected, layouts)),
+    );
   }
 
   async join(worker: WorkerInfo): Promise<void> {
@@ -192,7 +201,7 @@ export class RedisCoordination implements Coordination {
     await this.#run(reportScript, () => reportCall(this.#keys, worker, report));
   }
 
-  waitForChange(timeoutMs: number): Promise<void> {
+  waitForChange(timeoutMs: number): void | Promise<void> {
     return this.#doorbell.wait(timeoutMs);
   }
 
@@ -279,7 +288,8 @@ async function openLink(options: { url: string; name: string; replyTimeoutMs: nu
 /** Time may heal it: the server is away, loads, is a replica for now, or refuses writes for now. */
 function isPassing(error: Error): boolean {
   if (isEngineError(error)) return error.retry !== "never";
-  return /^(OOM|MISCONF|NOREPLICAS|BUSY|READONLY|LOADING|MASTERDOWN)/.test(error.message);
+  const failure = classifyReply(error.message);
+  return failure === "refused" || failure === "session";
 }
 
 function toFields(flat: readonly string[]): Map<string, string> {
@@ -298,6 +308,8 @@ function parseJob(flat: readonly string[]): JobRecord | undefined {
     incarnation: Number(fields.get("incarnation")),
     planHash: fields.get("planHash") ?? "",
     config: fields.get("config") ?? "",
+    layouts: fields.get("layouts") ?? "{}",
+    layoutSeq: Number(fields.get("layoutSeq") ?? "0"),
     failure: failure === undefined ? undefined : parseFailure(failure),
   };
 }

@@ -38,7 +38,6 @@ export class ScriptRunner {
     this.#connection.send(["SCRIPT", "LOAD", script.source]).catch(() => undefined);
     args[0] = "EVAL";
     args[1] = script.source;
-    const reply = this.#connection.send(args);
-    return reply;
+    return this.#connection.send(args);
   }
 }

@@ -1,7 +1,7 @@
 // All scripts of Weir: what a session loads, and what the test compares with the contracts in their headers.
 import { attachScript } from "./scripts/attach.ts";
 import { commitDrainScript, commitScript } from "./scripts/commit.ts";
-import { createJobScript, observeScript, setStatusScript } from "./scripts/job.ts";
+import { createJobScript, observeScript, raiseLayoutsScript, setStatusScript } from "./scripts/job.ts";
 import { assignScript, electScript, leaderBeatScript } from "./scripts/leadership.ts";
 import { releaseScript } from "./scripts/release.ts";
 import type { Script } from "./scripts/script.ts";
@@ -14,6 +14,7 @@ export const dataScripts: readonly Script[] = [attachScript, commitScript, commi
 export const controlScripts: readonly Script[] = [
   createJobScript,
   setStatusScript,
+  raiseLayoutsScript,
   observeScript,
   electScript,
   leaderBeatScript,

@@ -5,7 +5,7 @@
 //
 // Why: a commit is only right together with the reads that led to it. Both links report the server's history
 // (`master_replid`) when they open, and every commit compares it, so that nothing read from a future that the server
-// lost can be written onto the past that it restored (protocol.md, H2, H27).
+// lost can be written onto the past that it restored (docs/protocols/checkpoint.md, H2, H27).
 import { ErrorReply } from "redis";
 import type { SessionEndedError } from "../core/partition-errors.ts";
 import { type Argument, type BytesReply, RedisConnection, type Reply } from "./connection.ts";

@@ -5,8 +5,8 @@
 //
 // A wait on many streams is answered by the first that becomes ready, even when a script filled several; so a signalled
 // stream leaves the set and the rest is waited for again at once.
-import type { RedisSession } from "./session.ts";
-import { MAX_BLOCK_MS } from "./session.ts";
+import { toError } from "../core/errors.ts";
+import { MAX_BLOCK_MS, type RedisSession } from "./session.ts";
 
 /** Streams per wait: beyond this the wait is only a pause, and everybody is told to look after it. */
 const MAX_STREAMS = 4000;
@@ -57,7 +57,7 @@ export class StreamWatch {
       }
     } catch (error) {
       // Error replies come from streams that are none, or from a server that changed: nothing can be waited for.
-      this.#session.end(error instanceof Error ? error : new Error(String(error)));
+      this.#session.end(toError(error));
     } finally {
       this.#waited = undefined;
     }

@@ -18,7 +18,7 @@ export class JobOverError extends EngineError<"JOB_OVER"> {
   constructor(job: string, status: string) {
     super(
       "JOB_OVER",
-      `job "${job}" is ${status}; start it with \`fresh\` to delete what it left and begin anew, or give it another name`,
+      `job "${job}" is ${status}; start it with \`fresh\` (--fresh on the command line) to delete what it left and begin anew, or give it another name`,
       { details: { job, status } },
     );
   }
@@ -40,8 +40,8 @@ export class NeedsOneProcessError extends EngineError<"NEEDS_ONE_PROCESS"> {
   constructor(job: string, part: string) {
     super(
       "NEEDS_ONE_PROCESS",
-      `job "${job}": ${part} keeps its results in this process and cannot be used with several worker processes; ` +
-        "use a file or a Redis stream instead",
+      `job "${job}": ${part} lives in one process and cannot be used with worker processes; ` +
+        "run the job in this process alone, or use a file or a Redis stream instead",
       { details: { job, part } },
     );
   }

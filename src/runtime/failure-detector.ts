@@ -24,11 +24,18 @@ export const defaultDetectorSettings: DetectorSettings = {
   startGraceMs: 10_000,
 };
 
+/**
+ * What a gap between two looks counts at most, as a part of `deadAfterMs`: after a pause of our own, or of Redis,
+ * nobody could beat, and everybody has two thirds left to do so. Slow rounds delay a verdict and never prevent it.
+ */
+const LONGEST_GAP = 1 / 3;
+
 interface Seen {
   beat: number;
   progress: number;
-  beatMs: number;
-  progressMs: number;
+  /** How long each counter was seen standing still. */
+  beatStillMs: number;
+  progressStillMs: number;
 }
 
 export class FailureDetector {
@@ -36,7 +43,7 @@ export class FailureDetector {
   readonly #seen = new Map<string, Seen>();
   #lastMs: number | undefined;
 
-  constructor(settings: DetectorSettings = defaultDetectorSettings) {
+  constructor(settings: DetectorSettings) {
     this.#settings = settings;
   }
 
@@ -46,34 +53,25 @@ export class FailureDetector {
    * @returns ids of dead or hung workers
    */
   observe(workers: readonly WorkerBeat[], monotonicMs: number): string[] {
-    // Not having looked is no evidence: after a pause of our own everybody gets a fresh chance.
-    const paused = this.#lastMs !== undefined && monotonicMs - this.#lastMs > this.#settings.deadAfterMs / 2;
+    const { deadAfterMs, hungAfterMs, startGraceMs } = this.#settings;
+    const gapMs = Math.min(monotonicMs - (this.#lastMs ?? monotonicMs), deadAfterMs * LONGEST_GAP);
     this.#lastMs = monotonicMs;
     const dead: string[] = [];
     const known = new Set(workers.map((worker) => worker.id));
     for (const id of this.#seen.keys()) if (!known.has(id)) this.#seen.delete(id);
     for (const { id, beat, progress } of workers) {
       const seen = this.#seen.get(id);
-      if (seen === undefined || paused) {
-        this.#seen.set(id, { beat, progress, beatMs: monotonicMs, progressMs: monotonicMs });
+      if (seen === undefined) {
+        this.#seen.set(id, { beat, progress, beatStillMs: 0, progressStillMs: 0 });
         continue;
       }
       // Any change counts, a decrease too: after a rollback of the server counters start lower.
-      if (seen.beat !== beat) {
-        seen.beat = beat;
-        seen.beatMs = monotonicMs;
-      }
-      if (seen.progress !== progress) {
-        seen.progress = progress;
-        seen.progressMs = monotonicMs;
-      }
-      const patienceMs =
-        beat <= JOINED_BEAT
-          ? Math.max(this.#settings.startGraceMs, this.#settings.deadAfterMs)
-          : this.#settings.deadAfterMs;
-      const isDead = monotonicMs - seen.beatMs >= patienceMs;
-      const isHung = monotonicMs - seen.progressMs >= this.#settings.hungAfterMs;
-      if (isDead || isHung) dead.push(id);
+      seen.beatStillMs = seen.beat === beat ? seen.beatStillMs + gapMs : 0;
+      seen.progressStillMs = seen.progress === progress ? seen.progressStillMs + gapMs : 0;
+      seen.beat = beat;
+      seen.progress = progress;
+      const patienceMs = beat <= JOINED_BEAT ? Math.max(startGraceMs, deadAfterMs) : deadAfterMs;
+      if (seen.beatStillMs >= patienceMs || seen.progressStillMs >= hungAfterMs) dead.push(id);
     }
     return dead;
   }

@@ -4,6 +4,7 @@ import type { Coordination } from "../core/ports/coordination.ts";
 import type { JobPlan } from "../plan/plan.ts";
 import { JobFailedError } from "./errors.ts";
 import { mergeReports, type StageReport, type WorkerReport } from "./reports.ts";
+import { findWatermarkCauses, type WatermarkCause } from "./watermark-causes.ts";
 import type { Worker, WorkerOutcome } from "./worker.ts";
 
 export class JobRun {
@@ -66,6 +67,15 @@ export class JobRun {
   /** Figures per stage: of this process, or merged with the reports of other workers. */
   stages(others: readonly WorkerReport[] = []): StageReport[] {
     return mergeReports(this.plan, [this.report(), ...others]);
+  }
+
+  /**
+   * Why event time stands where it stands: for each stage the split or channel that its watermark waits for. The
+   * answer to "why does my window not fire".
+   */
+  watermarks(others: readonly WorkerReport[] = []): WatermarkCause[] {
+    const stages = this.plan.stages.map((stage) => stage.id);
+    return findWatermarkCauses(stages, this.plan.edges, [this.report(), ...others]);
   }
 
   async #run(): Promise<void> {

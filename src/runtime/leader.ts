@@ -2,11 +2,19 @@
 //
 // Leading is only liveness: two workers that both believe to lead cannot do harm, because every change carries the
 // term and the assignment versions, and the commits themselves are fenced.
+//
+// Law A8: what a draining worker holds stays with it, until it has left or its time is over.
 import type { Clock } from "../core/clock.ts";
 import type { PartitionId } from "../core/ids.ts";
 import type { Coordination, Observation } from "../core/ports/coordination.ts";
 import { type DetectorSettings, FailureDetector, JOINED_BEAT } from "./failure-detector.ts";
 import { decidePlacement } from "./placement.ts";
+
+/**
+ * A leaving worker keeps its partitions for so long to drain them: far more than a last commit takes, and an end to
+ * waiting for a sink that hangs.
+ */
+export const DRAIN_LIMIT_MS = 10_000;
 
 export class Leader {
   readonly #coordination: Coordination;
@@ -15,6 +23,8 @@ export class Leader {
   readonly #clock: Clock;
   readonly #deadAfterMs: number;
   readonly #detector: FailureDetector;
+  /** When each leaving worker was first seen to leave, on our own clock. Kept without leading, for when we do. */
+  readonly #leavingSinceMs = new Map<string, number>();
   #term: number | undefined;
   #leaderSeen: { worker: string; term: number; beat: number; sinceMs: number } | undefined;
 
@@ -41,14 +51,16 @@ export class Leader {
   async round(observation: Observation): Promise<void> {
     const nowMs = this.#clock.monotonicMs();
     const dead = new Set(this.#detector.observe(observation.workers, nowMs));
+    this.#noteLeaving(observation, nowMs);
     if (!(await this.#ensureLeadership(observation, dead, nowMs))) return;
     for (const worker of dead) if (worker !== this.#worker) await this.#coordination.leave(worker);
     const status = observation.job?.status;
-    if (status === "created" || status === "running") await this.#place(observation, dead);
+    if (status === "created" || status === "running") await this.#place(observation, dead, nowMs);
     if (status === "created") await this.#coordination.setStatus(["created"], "running");
     if (status === "running" && this.#partitions.every((partition) => observation.ended.has(partition)))
       await this.#coordination.setStatus(["running"], "finished");
-    // Whoever leaves has stopped its partitions; it stays until the status is final, to lead if this leader dies.
+    // Whoever leaves has stopped its partitions, or does so by itself; it may stay until the status is final, to lead
+    // if this leader dies.
     const others = observation.workers.filter(
       (worker) => worker.id !== this.#worker && !dead.has(worker.id) && !worker.leaving,
     );
@@ -56,16 +68,25 @@ export class Leader {
       await this.#coordination.setStatus(["cancelling"], "cancelled");
   }
 
-  async #place(observation: Observation, dead: ReadonlySet<string>): Promise<void> {
+  #noteLeaving(observation: Observation, nowMs: number): void {
+    const leaving = new Set(observation.workers.flatMap((worker) => (worker.leaving ? [worker.id] : [])));
+    for (const id of this.#leavingSinceMs.keys()) if (!leaving.has(id)) this.#leavingSinceMs.delete(id);
+    for (const id of leaving) if (!this.#leavingSinceMs.has(id)) this.#leavingSinceMs.set(id, nowMs);
+  }
+
+  async #place(observation: Observation, dead: ReadonlySet<string>, nowMs: number): Promise<void> {
+    const alive = observation.workers.filter((worker) => !dead.has(worker.id));
     // A worker gets partitions with its first own beat: before that its death would be noticed late (startGraceMs).
-    const eligible = observation.workers
-      .filter((worker) => worker.beat > JOINED_BEAT && !dead.has(worker.id) && !worker.leaving)
-      .map((worker) => worker.id);
+    const eligible = alive.filter((worker) => worker.beat > JOINED_BEAT && !worker.leaving);
+    const draining = alive.filter(
+      ({ id, leaving }) => leaving && nowMs - this.#leavingSinceMs.get(id)! < DRAIN_LIMIT_MS,
+    );
     const changes = decidePlacement({
       partitions: this.#partitions,
       ended: observation.ended,
       assignments: observation.assignments,
-      eligible,
+      eligible: eligible.map((worker) => worker.id),
+      draining: new Set(draining.map((worker) => worker.id)),
     });
     if (changes.size === 0) return;
     if (!(await this.#coordination.assign(this.#worker, this.#term!, changes))) this.#term = undefined;

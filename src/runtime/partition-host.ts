@@ -2,7 +2,7 @@
 //
 // Owns:      one PartitionActor per assigned partition and session; restarts with backoff.
 // Does not:  decide placement; open sessions.
-import { decideSupervision, defaultRestartPolicy, type RestartPolicy } from "../actors/kernel/supervision.ts";
+import { decideSupervision, isChannelDoubt, type RestartPolicy } from "../actors/kernel/supervision.ts";
 import { PartitionActor } from "../actors/partition-actor.ts";
 import type { PartitionEnvironment } from "../actors/partition-environment.ts";
 import type { PartitionMetrics } from "../actors/partition-metrics.ts";
@@ -19,16 +19,24 @@ export interface HostEvents {
   onRestart(partition: PartitionId, error: Error, delayMs: number): void;
   onRunning(partition: PartitionId): void;
   onCommitRefused(partition: PartitionId, reason: string): void;
+  /** Asks the control plane anew; true when it does not answer. */
+  isStillAssigned(partition: PartitionId, version: number): Promise<boolean>;
+}
+
+/** What outlives the host of one session. */
+export interface HostMemory {
+  /** Restarts in a row. */
+  readonly restarts: Map<PartitionId, number>;
+  /** Figures of attempts that are over. */
+  readonly past: PastFigures;
 }
 
 interface Hosted {
   readonly version: number;
   actor: PartitionActor | undefined;
-  restarts: number;
-  startedMs: number;
+  /** Monotonic; undefined before the attempt is running. */
+  runningSinceMs: number | undefined;
   cancelRestart: (() => void) | undefined;
-  /** Ended, or taken by somebody else: not started again under this version. */
-  done: boolean;
 }
 
 export class PartitionHost {
@@ -37,30 +45,24 @@ export class PartitionHost {
   readonly #restartable: boolean;
   readonly #policy: RestartPolicy;
   readonly #hosted = new Map<PartitionId, Hosted>();
-  readonly #restartCounts: Map<PartitionId, number>;
-  readonly #past: PastFigures;
+  readonly #memory: HostMemory;
   /** Drain, then count among the past; until then their figures must not be missing. */
   readonly #departing = new Set<PartitionActor>();
   #closed = false;
 
-  /**
-   * @param restartCounts restarts in a row, kept across sessions
-   * @param past figures of attempts that are over, kept across sessions
-   */
+  /** @param restartable the committed state can be attached again: not that of embedded jobs */
   constructor(
     env: PartitionEnvironment,
     events: HostEvents,
     restartable: boolean,
-    restartCounts: Map<PartitionId, number>,
-    past: PastFigures,
-    policy: RestartPolicy = defaultRestartPolicy,
+    policy: RestartPolicy,
+    memory: HostMemory,
   ) {
     this.#env = env;
     this.#events = events;
     this.#restartable = restartable;
-    this.#restartCounts = restartCounts;
-    this.#past = past;
     this.#policy = policy;
+    this.#memory = memory;
   }
 
   /** Starts and stops partitions so that exactly the assigned ones run. */
@@ -70,6 +72,7 @@ export class PartitionHost {
     for (const [partition, hosted] of this.#hosted)
       if (assigned.get(partition) !== hosted.version && hosted.actor?.state !== "ended") {
         this.#hosted.delete(partition);
+        this.#memory.restarts.delete(partition);
         hosted.cancelRestart?.();
         if (hosted.actor !== undefined) void this.#dismiss(hosted.actor);
       }
@@ -78,14 +81,18 @@ export class PartitionHost {
         const hosted: Hosted = {
           version,
           actor: undefined,
-          restarts: this.#restartCounts.get(partition) ?? 0,
-          startedMs: 0,
+          runningSinceMs: undefined,
           cancelRestart: undefined,
-          done: false,
         };
         this.#hosted.set(partition, hosted);
         this.#start(partition, hosted);
       }
+  }
+
+  /** All partitions run or have ended, and none of them has anything left to do. */
+  get isQuiet(): boolean {
+    for (const { actor } of this.#hosted.values()) if (actor?.isQuiet !== true) return false;
+    return this.#env.dispatcher.isIdle;
   }
 
   /** Drains all partitions; resolves when everything processed is durable or given up. */
@@ -97,10 +104,17 @@ export class PartitionHost {
     await Promise.all(hosted.map((each) => each.actor?.stop()));
   }
 
+  /** Drops the partitions that others own by now. @param assigned those that are still ours */
+  abandonLost(assigned: ReadonlyMap<PartitionId, number>): void {
+    for (const [partition, hosted] of this.#hosted)
+      if (assigned.get(partition) !== hosted.version) hosted.actor?.abandon();
+  }
+
   /** The session is over: nothing that these partitions still do can become durable. */
   abandonAll(): void {
     this.#closed = true;
-    for (const hosted of this.#hosted.values()) {
+    for (const [partition, hosted] of this.#hosted) {
+      if (this.#ranMs(hosted) >= this.#policy.resetAfterMs) this.#memory.restarts.delete(partition);
       hosted.cancelRestart?.();
       hosted.actor?.abandon();
     }
@@ -108,7 +122,7 @@ export class PartitionHost {
 
   /** What is no longer told by {@link metrics}: the session's attempts join those of the past. */
   retire(): void {
-    for (const metrics of [...this.metrics(), ...this.departing()]) this.#past.add(metrics);
+    for (const metrics of [...this.metrics(), ...this.departing()]) this.#memory.past.add(metrics);
     this.#hosted.clear();
     this.#departing.clear();
   }
@@ -128,7 +142,7 @@ export class PartitionHost {
   async #dismiss(actor: PartitionActor): Promise<void> {
     this.#departing.add(actor);
     await actor.stop();
-    if (this.#departing.delete(actor)) this.#past.add(actor.metrics());
+    if (this.#departing.delete(actor)) this.#memory.past.add(actor.metrics());
   }
 
   #start(partition: PartitionId, hosted: Hosted): void {
@@ -139,48 +153,66 @@ export class PartitionHost {
       this.#env,
       {
         onRunning: () => {
-          if (isCurrent()) this.#events.onRunning(partition);
+          if (!isCurrent()) return;
+          hosted.runningSinceMs = this.#env.clock.monotonicMs();
+          this.#events.onRunning(partition);
         },
         onCommitRefused: (_id, reason) => this.#events.onCommitRefused(partition, reason),
-        onEnded: () => {
-          hosted.done = true;
-          this.#events.onEnded(partition);
-        },
+        onEnded: () => this.#events.onEnded(partition),
         onFailed: (_id, error) => {
-          if (isCurrent()) this.#supervise(partition, hosted, error);
+          if (isCurrent()) void this.#onFailed(partition, hosted, error, isCurrent);
         },
       },
       stage,
       index,
     );
-    if (hosted.actor !== undefined) this.#past.add(hosted.actor.metrics());
+    if (hosted.actor !== undefined) this.#memory.past.add(hosted.actor.metrics());
     hosted.actor = actor;
-    hosted.startedMs = this.#env.clock.monotonicMs();
+    hosted.runningSinceMs = undefined;
     void actor.start(hosted.version);
   }
 
-  #supervise(partition: PartitionId, hosted: Hosted, error: Error): void {
-    const ranMs = this.#env.clock.monotonicMs() - hosted.startedMs;
-    const verdict = decideSupervision(error, hosted.restarts, ranMs, this.#restartable, this.#policy);
+  async #onFailed(
+    partition: PartitionId,
+    hosted: Hosted,
+    error: Error,
+    isCurrent: () => boolean,
+  ): Promise<void> {
+    const ranMs = this.#ranMs(hosted);
+    if (this.#restartable && isChannelDoubt(error)) {
+      // A successor consumes and trims what a zombie still reads: then nothing is wrong but the zombie.
+      const isZombie = !(await this.#events.isStillAssigned(partition, hosted.version));
+      if (isZombie || !isCurrent()) return;
+    }
+    this.#supervise(partition, hosted, error, ranMs);
+  }
+
+  #supervise(partition: PartitionId, hosted: Hosted, error: Error, ranMs: number): void {
+    const { restarts } = this.#memory;
+    const inARow = restarts.get(partition) ?? 0;
+    const verdict = decideSupervision(error, inARow, ranMs, this.#restartable, this.#policy);
     switch (verdict.kind) {
       case "forget":
-        hosted.done = true;
+        // It stays listed under this version, so that it is not started again.
+        restarts.delete(partition);
         return;
       case "fail-job":
-        hosted.done = true;
         this.#events.onJobFailure(partition, error);
         return;
       case "end-session":
         this.#events.onSessionDoubt(error);
         return;
       case "restart":
-        hosted.restarts = verdict.restarts;
-        this.#restartCounts.set(partition, verdict.restarts);
+        restarts.set(partition, verdict.restarts);
         this.#events.onRestart(partition, error, verdict.delayMs);
         hosted.cancelRestart = this.#env.clock.after(verdict.delayMs, () => {
           hosted.cancelRestart = undefined;
           if (this.#hosted.get(partition) === hosted && !this.#closed) this.#start(partition, hosted);
         });
     }
+  }
+
+  #ranMs({ runningSinceMs }: Hosted): number {
+    return runningSinceMs === undefined ? 0 : this.#env.clock.monotonicMs() - runningSinceMs;
   }
 }

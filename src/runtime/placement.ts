@@ -1,11 +1,11 @@
 // Placement — which worker owns which partition. Pure: the leader writes what this decides.
 //
 // Laws (docs/laws.md)
-//   A5  Every unended partition has an owner among the eligible workers, if there is one.
+//   A5  Every unended partition has an owner among the eligible workers, if there is one, or stays with a draining one.
 //   A6  Loads of two eligible workers differ by at most one.
 //   A7  Sticky: a partition moves only from a worker that is gone or holds more than its share.
-import type { PartitionId } from "../core/ids.ts";
-import { parsePartitionId } from "../core/ids.ts";
+//   A8  What a draining worker holds stays with it, and it is given nothing.
+import { type PartitionId, parsePartitionId } from "../core/ids.ts";
 import type { Assignment } from "../core/ports/coordination.ts";
 
 export interface PlacementFacts {
@@ -16,6 +16,8 @@ export interface PlacementFacts {
   readonly assignments: ReadonlyMap<PartitionId, Assignment>;
   /** Workers that are alive and do not leave. */
   readonly eligible: readonly string[];
+  /** Workers that leave and still have time to drain what they hold. */
+  readonly draining: ReadonlySet<string>;
 }
 
 /** @returns new owners; empty when nothing has to move */
@@ -23,10 +25,14 @@ export function decidePlacement(facts: PlacementFacts): Map<PartitionId, Assignm
   const changes = new Map<PartitionId, Assignment>();
   const workers = [...facts.eligible].sort();
   if (workers.length === 0) return changes;
-  const live = facts.partitions.filter((partition) => !facts.ended.has(partition));
+  // Once a draining worker has left, those with fewer partitions share its own: nothing has to be moved back for it.
+  const placed = facts.partitions.filter(
+    (partition) =>
+      !facts.ended.has(partition) && !facts.draining.has(facts.assignments.get(partition)?.worker ?? ""),
+  );
   const held = new Map<string, PartitionId[]>(workers.map((worker) => [worker, []]));
   const homeless: PartitionId[] = [];
-  for (const partition of live) {
+  for (const partition of placed) {
     const owner = facts.assignments.get(partition)?.worker;
     const list = owner === undefined ? undefined : held.get(owner);
     if (list === undefined) homeless.push(partition);
@@ -34,8 +40,8 @@ export function decidePlacement(facts: PlacementFacts): Map<PartitionId, Assignm
   }
 
   // Largest holders keep the larger share, so that as few partitions as possible move.
-  const share = Math.floor(live.length / workers.length);
-  let extra = live.length % workers.length;
+  const share = Math.floor(placed.length / workers.length);
+  let extra = placed.length % workers.length;
   const byLoad = [...workers].sort((a, b) => held.get(b)!.length - held.get(a)!.length || (a < b ? -1 : 1));
   const target = new Map<string, number>();
   for (const worker of byLoad) {

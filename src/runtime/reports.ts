@@ -2,6 +2,8 @@
 import type { PartitionMetrics } from "../actors/partition-metrics.ts";
 import type { PartitionId } from "../core/ids.ts";
 import type { JobPlan } from "../plan/plan.ts";
+import type { WatermarkHold } from "../time/watermark-hold.ts";
+import type { SavedWatermark } from "../time/watermarks.ts";
 
 /** Something that happened in this worker; for logs and tests. */
 export type RunEvent =
@@ -52,6 +54,23 @@ export interface WorkerReport {
   readonly atMs: number;
   readonly memoryBytes: number;
   readonly stages: readonly StageReport[];
+  /** What the watermark of each partition stands by; absent in reports of earlier versions. */
+  readonly holds?: readonly PartitionHold[] | undefined;
+  /** Smallest watermark per aligned source partition, for the workers that run the others; absent when there is none. */
+  readonly alignment?: Readonly<Record<PartitionId, SavedWatermark>> | undefined;
+}
+
+/** A partition whose input has not ended, and the input that its watermark stands by. */
+export interface PartitionHold extends WatermarkHold {
+  readonly partition: PartitionId;
+  /** The partition's own watermark in epoch ms; null before its first. It may be ahead of an input that woke up late. */
+  readonly merged: number | null;
+}
+
+export function partitionHolds(partitions: readonly PartitionMetrics[]): PartitionHold[] {
+  return partitions.flatMap(({ partition, watermark, hold }) =>
+    hold === undefined ? [] : [{ partition, merged: Number.isFinite(watermark) ? watermark : null, ...hold }],
+  );
 }
 
 /**

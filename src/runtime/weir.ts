@@ -1,5 +1,5 @@
 // Weir — the entry for programs: connect, run jobs in this process, look at them, cancel them.
-import { randomBytes } from "node:crypto";
+import type { EngineSettings } from "../actors/settings.ts";
 import { createEncodingCutter, cutByReference } from "../broker/frame-cutter.ts";
 import { MemoryChannelReader } from "../broker/memory-channel.ts";
 import { RedisChannelReader } from "../broker/redis-channel.ts";
@@ -11,30 +11,20 @@ import { InvariantError } from "../core/errors.ts";
 import { checkOptions } from "../core/options.ts";
 import { JobNotFoundError } from "../core/partition-errors.ts";
 import type { Coordination, JobRecord, Observation } from "../core/ports/coordination.ts";
-import { noTelemetry } from "../core/ports/telemetry.ts";
 import type { Job } from "../dataflow/job.ts";
-import { comparePlans } from "../plan/compare.ts";
-import type { JobPlan } from "../plan/plan.ts";
 import { deleteJob } from "../redis/delete-job.ts";
 import { HeartbeatThread } from "../redis/heartbeat-thread.ts";
 import { RedisCoordination } from "../redis/redis-coordination.ts";
 import { RedisSession } from "../redis/session.ts";
 import { HeapStateBackend } from "../state/heap-state-backend.ts";
 import { RedisStateBackend } from "../state/redis-state-backend.ts";
-import { JobGraphChangedError, JobOverError } from "./errors.ts";
-import { checkSinks } from "./job-checks.ts";
-import {
-  allPartitions,
-  createJobConfig,
-  defaultParallelism,
-  formatJobConfig,
-  type JobConfig,
-  parseJobConfig,
-} from "./job-config.ts";
-import { JobRun } from "./job-run.ts";
+import { checkConnectors } from "./job-checks.ts";
+import { defaultParallelism } from "./job-config.ts";
+import type { JobRun } from "./job-run.ts";
+import { type Ground, prepareRun } from "./prepare-run.ts";
 import type { WorkerReport } from "./reports.ts";
-import { type RunOptions, resolveDetector, resolveSettings } from "./run-options.ts";
-import { type StoreSession, Worker, type WorkerOptions } from "./worker.ts";
+import { type RunOptions, resolveDetector, resolveRestart, resolveSettings } from "./run-options.ts";
+import type { StoreSession } from "./worker.ts";
 
 export interface ConnectOptions {
   /** URL of the Redis that keeps state and channels, for example `redis://localhost:6379`. Undefined: embedded, in this process. */
@@ -57,15 +47,13 @@ export interface JobStatusReport {
   readonly endedPartitions: number;
 }
 
-/** Control rounds are cheap (one script call), and take-over waits for one at most. */
-const ROUND_MS = 200;
-
 const RUN_OPTIONS = [
   "parallelism",
   "fresh",
   "joinOnly",
   "shared",
   "settings",
+  "restart",
   "deadAfterMs",
   "telemetry",
   "onEvent",
@@ -101,51 +89,29 @@ export class Weir {
    * Makes this process a worker of the job: creates the job, or joins it when it runs already.
    *
    * @returns once this process takes part; `finished` tells how the job ended
-   * @throws {JobGraphChangedError | JobOverError | NeedsRedisError | NeedsOneProcessError | InvalidSettingError}
+   * @throws {UnknownOptionError | InvalidSettingError | InvalidJobError} for wrong options
+   * @throws {NeedsRedisError | NeedsOneProcessError} for a source or sink that cannot be used here
+   * @throws {JobGraphChangedError | JobOverError | JobNotFoundError} when what is stored does not fit
+   * @throws {StateNewerError | MigrationMissingError} when state is stored in versions that the job does not read
    */
   async run(job: Job, options: RunOptions = {}): Promise<JobRun> {
     checkOptions("run", options, RUN_OPTIONS);
     const settings = resolveSettings(options.settings);
+    const restart = resolveRestart(options.restart);
     const detector = resolveDetector(options.deadAfterMs);
     const redis = this.#redis;
-    const id = `${process.pid}-${randomBytes(4).toString("hex")}`;
     // What is refused must be refused before anything is deleted or created.
     const draft = job.plan({ parallelism: options.parallelism ?? defaultParallelism() });
-    checkSinks(draft, { onRedis: redis !== undefined, severalProcesses: options.shared === true });
+    checkConnectors(draft, { onRedis: redis !== undefined, severalProcesses: options.shared === true });
     if (redis !== undefined && options.fresh === true) await deleteJob(redis, job.name);
-    const store = new EmbeddedStore();
-    const coordination =
+    const ground =
       redis === undefined
-        ? new EmbeddedCoordination(job.name, store, this.#clock)
-        : await RedisCoordination.open({ url: redis, job: job.name });
+        ? embeddedGround(job.name, this.#clock)
+        : await redisGround(redis, job.name, this.#clock, settings);
+    const { coordination } = ground;
     try {
-      const { record, plan, config } = await enterJob(job, coordination, options);
-      const workerOptions: WorkerOptions = {
-        id,
-        plan,
-        incarnation: record.incarnation,
-        splits: new Map(Object.entries(config.splits)),
-        coordination,
-        redisUrl: redis,
-        openSession:
-          redis === undefined
-            ? async () => embeddedSession(store, job.name)
-            : () => redisSession(redis, job.name, record.incarnation),
-        startHeartbeat:
-          redis === undefined
-            ? undefined
-            : (onGone) => HeartbeatThread.start({ url: redis, job: job.name, worker: id, onGone }),
-        settings,
-        detector,
-        clock: this.#clock,
-        telemetry: options.telemetry ?? noTelemetry,
-        cut: redis === undefined ? cutByReference : createEncodingCutter(settings.frameBytes),
-        decode: redis === undefined ? refuseToDecode : (payload, channel) => decodeFrame(payload, channel),
-        durable: redis !== undefined,
-        roundMs: ROUND_MS,
-        onEvent: options.onEvent ?? (() => {}),
-      };
-      const run = new JobRun(job.name, new Worker(workerOptions), coordination, plan, async () => {
+      const checked = { ...options, settings, restart, detector };
+      const { run } = await prepareRun(job, ground, checked, async () => {
         this.#runs.delete(run);
         await coordination.close();
       });
@@ -217,37 +183,40 @@ export function describeStatus(seen: Observation): JobStatusReport | undefined {
   };
 }
 
-/** Creates the job or agrees with the one that is stored. */
-async function enterJob(
-  job: Job,
-  coordination: Coordination,
-  options: RunOptions,
-): Promise<{ record: JobRecord; plan: JobPlan; config: JobConfig }> {
-  let { job: record } = await coordination.observe();
-  if (record === undefined) {
-    if (options.joinOnly === true) throw new JobNotFoundError(job.name);
-    const { plan, config } = await createJobConfig(job, options.parallelism ?? defaultParallelism());
-    const entry = { name: job.name, planHash: plan.hash, config: formatJobConfig(config) };
-    const created = await coordination.createJob(entry, allPartitions(plan));
-    if (created.created) return { record: created.job, plan, config };
-    record = created.job;
-  }
-  const { status } = record;
-  if (status === "finished" || status === "failed" || status === "cancelled")
-    throw new JobOverError(job.name, status);
-  const config = parseJobConfig(record.config);
-  const plan = job.plan({ parallelism: config.parallelism });
-  if (plan.hash !== record.planHash)
-    throw new JobGraphChangedError(job.name, comparePlans(config.description, plan));
-  return { record, plan, config };
+function embeddedGround(job: string, clock: Clock): Ground {
+  const store = new EmbeddedStore();
+  return {
+    coordination: new EmbeddedCoordination(job, store, clock),
+    redisUrl: undefined,
+    clock,
+    cut: cutByReference,
+    decode: refuseToDecode,
+    durable: false,
+    openSession: async () => ({
+      backend: new HeapStateBackend(store, job),
+      reader: new MemoryChannelReader(store),
+      onEnd: () => {},
+      close: async () => {},
+    }),
+    startHeartbeat: undefined,
+  };
 }
 
-function embeddedSession(store: EmbeddedStore, job: string): StoreSession {
+async function redisGround(
+  url: string,
+  job: string,
+  clock: Clock,
+  settings: EngineSettings,
+): Promise<Ground> {
   return {
-    backend: new HeapStateBackend(store, job),
-    reader: new MemoryChannelReader(store),
-    onEnd: () => {},
-    close: async () => {},
+    coordination: await RedisCoordination.open({ url, job }),
+    redisUrl: url,
+    clock,
+    cut: createEncodingCutter(settings.frameBytes),
+    decode: (payload, channel) => decodeFrame(payload, channel),
+    durable: true,
+    openSession: ({ record }) => redisSession(url, job, record.incarnation),
+    startHeartbeat: (worker, onGone) => HeartbeatThread.start({ url, job, worker, onGone }),
   };
 }
 

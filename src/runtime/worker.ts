@@ -4,13 +4,16 @@
 // Does not:  know Redis: sessions and coordination come in through their ports.
 //
 //   joining ──► working ──► leaving ──► left
-//                  └───────────────────► left   (the job is over, or its data is gone)
+//    └─────────────┴───────────────────► left   (the job is over, or its data is gone)
+//
+// A worker that is asked to leave while it joins goes to leaving at once.
 import { hostname } from "node:os";
 import { BacklogPoller } from "../actors/backlog-poller.ts";
 import { Dispatcher } from "../actors/kernel/dispatcher.ts";
+import type { RestartPolicy } from "../actors/kernel/supervision.ts";
 import { MemoryGauge } from "../actors/memory-gauge.ts";
-import type { PartitionMetrics } from "../actors/partition-metrics.ts";
 import type { EngineSettings } from "../actors/settings.ts";
+import { SourceAlignment } from "../actors/source-alignment.ts";
 import { ChannelWatch } from "../broker/channel-watch.ts";
 import type { FrameCutter } from "../broker/frame-cutter.ts";
 import { LocalExchange } from "../broker/local-exchange.ts";
@@ -18,19 +21,22 @@ import type { SourceSplit } from "../connectors/contract.ts";
 import type { Frame } from "../core/batch.ts";
 import type { Clock } from "../core/clock.ts";
 import { isEngineError, toError } from "../core/errors.ts";
-import { type ChannelId, type PartitionId, partitionId } from "../core/ids.ts";
+import type { ChannelId, PartitionId } from "../core/ids.ts";
+import { isOver } from "../core/job-lifecycle.ts";
 import { defineLifecycle, type Lifecycle } from "../core/lifecycle.ts";
-import { JobLostError } from "../core/partition-errors.ts";
+import { JobLostError, LayoutsChangedError } from "../core/partition-errors.ts";
 import type { ChannelReader } from "../core/ports/channel.ts";
 import type { Coordination, JobFailure, JobStatus, Observation } from "../core/ports/coordination.ts";
 import type { StateBackend } from "../core/ports/state-backend.ts";
 import type { Telemetry } from "../core/ports/telemetry.ts";
 import type { JobPlan } from "../plan/plan.ts";
+import { alignmentFacts, readAlignment } from "./alignment-reports.ts";
 import type { DetectorSettings } from "./failure-detector.ts";
+import { allPartitions } from "./job-config.ts";
 import { Leader } from "./leader.ts";
-import { PartitionHost } from "./partition-host.ts";
+import { type HostMemory, PartitionHost } from "./partition-host.ts";
 import { PastFigures } from "./past-figures.ts";
-import { type RunEvent, summariseStages, type WorkerReport } from "./reports.ts";
+import { partitionHolds, type RunEvent, summariseStages, type WorkerReport } from "./reports.ts";
 
 /** A connection with the store that belongs to one history of it. */
 export interface StoreSession {
@@ -55,6 +61,8 @@ export interface WorkerOptions {
   readonly id: string;
   readonly plan: JobPlan;
   readonly incarnation: number;
+  /** Of the registry of state layouts that the plan was checked against. */
+  readonly layoutSeq: number;
   readonly splits: ReadonlyMap<string, readonly SourceSplit[]>;
   readonly coordination: Coordination;
   /** Undefined for embedded jobs. */
@@ -63,6 +71,7 @@ export interface WorkerOptions {
   /** Starts the worker's sign of life once it has joined; `onGone` is called when its record vanished. */
   readonly startHeartbeat: ((onGone: () => void) => Heartbeat) | undefined;
   readonly settings: EngineSettings;
+  readonly restart: RestartPolicy;
   readonly detector: DetectorSettings;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -92,6 +101,9 @@ export interface WorkerOutcome {
 
 /** A control plane that does not answer is tried again this often. */
 const RETRY_MS = 200;
+/** Between two reports. Where sources wait for each other across workers, every round has one. */
+const REPORT_MS = 500;
+const ALIGNED_REPORT_MS = 100;
 /** Between two looks at the server of a session: two INFO calls, some 20 µs of it. */
 const INSPECT_MS = 1_000;
 
@@ -99,9 +111,8 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #life = workerLifecycle.create("worker", "joining");
   readonly #dispatcher = new Dispatcher();
-  readonly #restartCounts = new Map<PartitionId, number>();
-  readonly #past = new PastFigures();
-  readonly #allPartitions: PartitionId[];
+  readonly #alignment: SourceAlignment;
+  readonly #memory: HostMemory = { restarts: new Map(), past: new PastFigures() };
   #host: PartitionHost | undefined;
   #session: StoreSession | undefined;
   #disposeSession: (() => void) | undefined;
@@ -114,15 +125,18 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#allPartitions = options.plan.stages.flatMap((stage) =>
-      Array.from({ length: stage.partitions }, (_, index) => partitionId(stage.id, index)),
-    );
+    this.#alignment = new SourceAlignment(options.plan);
   }
 
-  /** Runs until the job is over or {@link leave} is called. @throws {JobLostError} when the job's data vanished */
+  /**
+   * Runs until the job is over or {@link leave} is called.
+   *
+   * @throws {JobLostError} when the job's data vanished
+   * @throws {LayoutsChangedError} when a newer version of the job has joined; what was done is durable
+   */
   async run(): Promise<WorkerOutcome> {
-    const { coordination, clock, id, detector } = this.#options;
-    const leader = new Leader(coordination, id, this.#allPartitions, clock, detector);
+    const { coordination, clock, id, plan, detector } = this.#options;
+    const leader = new Leader(coordination, id, allPartitions(plan), clock, detector);
     let outcome: WorkerOutcome | undefined;
     try {
       await this.#join();
@@ -148,21 +162,30 @@ export class Worker {
     this.#wakeLoop();
   }
 
-  metrics(): PartitionMetrics[] {
-    return this.#host?.metrics() ?? [];
+  /**
+   * Everything that has come into the job is processed and durable, as far as this worker can see: what other workers
+   * do is not known here, and neither is what waits in the channels.
+   */
+  get isQuiet(): boolean {
+    const { current } = this.#life;
+    if (this.#host === undefined || this.#assigned.size === 0) return current === "left";
+    return current === "working" && this.#pendingFailure === undefined && this.#host.isQuiet;
   }
 
   report(): WorkerReport {
+    const partitions = this.#host?.metrics() ?? [];
     return {
       worker: this.#options.id,
       host: hostname(),
       pid: process.pid,
       atMs: this.#options.clock.nowMs(),
       memoryBytes: process.memoryUsage.rss(),
-      stages: summariseStages(this.#options.plan, this.metrics(), [
-        ...this.#past.all(),
+      stages: summariseStages(this.#options.plan, partitions, [
+        ...this.#memory.past.all(),
         ...(this.#host?.departing() ?? []),
       ]),
+      holds: partitionHolds(partitions),
+      alignment: alignmentFacts(this.#alignment),
     };
   }
 
@@ -179,7 +202,7 @@ export class Worker {
       observation = await coordination.observe();
       if (observation.job === undefined) throw new JobLostError(this.#options.plan.job);
       const { status, failure } = observation.job;
-      if (status === "finished" || status === "failed" || status === "cancelled") {
+      if (isOver(status)) {
         await this.#host?.stopAll();
         return { status, failure };
       }
@@ -188,8 +211,7 @@ export class Worker {
         return undefined;
       }
       if (this.#life.current === "leaving") {
-        await coordination.requestLeave(id);
-        await this.#host?.stopAll();
+        await this.#drain();
         return { status, failure };
       }
       if (!observation.workers.some((worker) => worker.id === id)) {
@@ -204,7 +226,13 @@ export class Worker {
         if (!leader.leads) await coordination.requestLeave(id);
         return undefined;
       }
+      const { layoutSeq } = observation.job;
+      if (layoutSeq !== this.#options.layoutSeq) {
+        await this.#drain();
+        throw new LayoutsChangedError(`job "${this.#options.plan.job}"`, this.#options.layoutSeq, layoutSeq);
+      }
       await leader.round(observation);
+      if (this.#alignment.isUsed) this.#alignment.observe(readAlignment(observation, id), observation.ended);
       this.#applyAssignments(observation);
       await this.#publish();
     } catch (thrown) {
@@ -216,14 +244,44 @@ export class Worker {
     return undefined;
   }
 
+  /**
+   * Finishes what is under way. The leader leaves the partitions here meanwhile, but not for ever (DRAIN_LIMIT_MS):
+   * those that it has given to others since are dropped, so that a sink that hangs in them does not hold us.
+   */
+  async #drain(): Promise<void> {
+    const { coordination, id, roundMs } = this.#options;
+    await coordination.requestLeave(id);
+    let isDrained = false;
+    const drained = Promise.resolve(this.#host?.stopAll()).then(() => {
+      isDrained = true;
+    });
+    for (;;) {
+      await Promise.race([drained, coordination.waitForChange(roundMs)]);
+      if (isDrained) return;
+      this.#host?.abandonLost(this.#assignedIn(await coordination.observe()));
+    }
+  }
+
   #applyAssignments(observation: Observation): void {
-    const { id } = this.#options;
+    this.#assigned = this.#assignedIn(observation);
+    if (this.#host !== undefined) this.#host.reconcile(this.#assigned);
+    else if (this.#assigned.size > 0) void this.#openHost();
+  }
+
+  #assignedIn({ assignments, ended }: Observation): Map<PartitionId, number> {
     const assigned = new Map<PartitionId, number>();
-    for (const [partition, { worker, version }] of observation.assignments)
-      if (worker === id && !observation.ended.has(partition)) assigned.set(partition, version);
-    this.#assigned = assigned;
-    if (this.#host !== undefined) this.#host.reconcile(assigned);
-    else if (assigned.size > 0) void this.#openHost();
+    for (const [partition, { worker, version }] of assignments)
+      if (worker === this.#options.id && !ended.has(partition)) assigned.set(partition, version);
+    return assigned;
+  }
+
+  async #isStillAssigned(partition: PartitionId, version: number): Promise<boolean> {
+    try {
+      return this.#assignedIn(await this.#options.coordination.observe()).get(partition) === version;
+    } catch {
+      // The next round finds out what is wrong with the control plane.
+      return true;
+    }
   }
 
   async #openHost(): Promise<void> {
@@ -231,11 +289,8 @@ export class Worker {
     this.#openingSession = true;
     try {
       const session = await this.#options.openSession();
-      if (this.#life.current === "left") {
-        await session.close();
-        return;
-      }
-      this.#useSession(session);
+      if (this.#life.current === "working") this.#useSession(session);
+      else await session.close();
     } catch (thrown) {
       const error = toError(thrown);
       if (isEngineError(error) && error.retry === "never") this.#failJob(undefined, error);
@@ -263,6 +318,7 @@ export class Worker {
         backlog,
         memory,
         exchange: new LocalExchange(),
+        alignment: this.#alignment,
         cut: options.cut,
         decode: options.decode,
         encodesOnCommit: options.durable,
@@ -270,6 +326,7 @@ export class Worker {
         worker: options.id,
         redisUrl: options.redisUrl,
         incarnation: options.incarnation,
+        layoutSeq: options.layoutSeq,
       },
       {
         onRunning: (partition) => options.onEvent({ kind: "partition-running", partition }),
@@ -283,10 +340,11 @@ export class Worker {
         onSessionDoubt: (error) => this.#endSession(session, error),
         onRestart: (partition, error, delayMs) =>
           options.onEvent({ kind: "partition-restart", partition, error, delayMs }),
+        isStillAssigned: (partition, version) => this.#isStillAssigned(partition, version),
       },
       options.durable,
-      this.#restartCounts,
-      this.#past,
+      options.restart,
+      this.#memory,
     );
     this.#session = session;
     this.#host = host;
@@ -350,7 +408,7 @@ export class Worker {
 
   async #publish(): Promise<void> {
     const nowMs = this.#options.clock.monotonicMs();
-    if (nowMs - this.#lastReportMs < 500) return;
+    if (nowMs - this.#lastReportMs < (this.#alignment.isUsed ? ALIGNED_REPORT_MS : REPORT_MS)) return;
     this.#lastReportMs = nowMs;
     await this.#options.coordination.report(this.#options.id, JSON.stringify(this.report()));
   }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { collection } from "../../src/connectors/collection.ts";
 import type { Sink } from "../../src/connectors/contract.ts";
+import { generator } from "../../src/connectors/generator.ts";
 import { defineJob } from "../../src/dataflow/job.ts";
 import { connect } from "../../src/runtime/weir.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -50,6 +51,45 @@ describe("the end of a partition with a sink", () => {
     expect(await run.finished).toMatchObject({ status: "finished" });
     expect(ended).toEqual(["numbers.0"]);
     expect(steps.at(-1)).toBe("close gracefully");
+    await weir.close();
+  });
+
+  test("comes after the sink has acted on earlier commits too, when it has nothing to do about the last one", async () => {
+    let commits = 0;
+    let act = (): void => {};
+    const acted = new Promise<void>((resolve) => {
+      act = resolve;
+    });
+    const sink: Sink<number> = {
+      description: "slow to act once",
+      guarantee: "transactional",
+      open: () => ({
+        write() {},
+        prepare: () => ({}),
+        committed: () => (++commits === 1 ? acted : undefined),
+        close() {},
+      }),
+    };
+    const job = defineJob("end-after-earlier-commits", (build) => {
+      build
+        .source("numbers", generator({ count: 3, ratePerSecond: 20, generate: (n) => n }))
+        .to("rows", sink);
+    });
+    const weir = await connect();
+    const ended: string[] = [];
+    const run = await weir.run(job, {
+      parallelism: 1,
+      onEvent: (event) => {
+        if (event.kind === "partition-ended") ended.push(event.partition);
+      },
+    });
+    await waitFor(() => commits >= 3, { deadlineMs: 5_000, describe: "an epoch per record" });
+    const looksAfter = performance.now() + 300;
+    await waitFor(() => performance.now() > looksAfter, { deadlineMs: 5_000, describe: "a few rounds" });
+    expect(ended).toEqual([]);
+    act();
+    expect(await run.finished).toMatchObject({ status: "finished" });
+    expect(ended).toEqual(["numbers.0"]);
     await weir.close();
   });
 });

@@ -18,7 +18,7 @@ import { defineJob } from "../../src/dataflow/job.ts";
 import { HeapStateBackend } from "../../src/state/heap-state-backend.ts";
 
 const ENTRIES = 100;
-const attach = { partition: "numbers.0", assignmentVersion: 1, incarnation: 1, worker: "w" };
+const attach = { partition: "numbers.0", assignmentVersion: 1, incarnation: 1, layoutSeq: 0, worker: "w" };
 
 describe("the backlog of a partition that opens", () => {
   for (const drained of [true, false])
@@ -83,6 +83,7 @@ describe("the backlog of a partition that opens", () => {
         worker: "w",
         redisUrl: undefined,
         incarnation: 1,
+        layoutSeq: 0,
       } as Partial<PartitionEnvironment> as PartitionEnvironment;
       const host = { post() {}, fail() {}, consumed() {} };
       const stage = plan.stages[0];

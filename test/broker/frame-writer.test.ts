@@ -20,7 +20,6 @@ const header: FrameHeader = {
 
 function createWriter(maxBytes?: number): FrameWriter {
   return new FrameWriter({
-    operator: "parse",
     edge: "count-in",
     ...(maxBytes === undefined ? {} : { maxBytes }),
   });
@@ -144,7 +143,7 @@ describe("FrameWriter", () => {
     const values = ["small", "x".repeat(70_000), "small"];
     expect(() => createWriter().write(header, createBatch(values))).toThrow(FrameTooLargeError);
     expect(() => createWriter().write(header, createBatch(values))).toThrow(
-      /^operator "parse", edge "count-in": one record takes 70\d\d\d bytes, but a frame may hold 65280; send a smaller record/,
+      /^edge "count-in": one record takes 70\d\d\d bytes, but a frame may hold 65280; send a smaller record/,
     );
   });
 

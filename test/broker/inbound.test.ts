@@ -115,6 +115,6 @@ describe("Inbound", () => {
     const { inbound } = open();
     inbound.markEnded(0);
     inbound.markBehind(CHANNEL);
-    expect([inbound.behind(), inbound.drained()]).toEqual([[], []]);
+    expect([inbound.behind(), inbound.drained(CHANNEL)]).toEqual([[], undefined]);
   });
 });

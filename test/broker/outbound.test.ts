@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ChannelBuffer } from "../../src/broker/channel-buffer.ts";
+import { EdgeBuffer } from "../../src/broker/edge-buffer.ts";
 import { createEncodingCutter, cutByReference } from "../../src/broker/frame-cutter.ts";
 import { Outbound } from "../../src/broker/outbound.ts";
 import { KeySelectorError, routeByKey, routeRoundRobin, routeToAll } from "../../src/broker/router.ts";
@@ -10,8 +10,9 @@ import { keyGroupOf, partitionOfKeyGroup, UnsupportedKeyError } from "../../src/
 
 const LIMITS = { highEntries: 4, highBytes: 1_000_000, watermarkIntervalMs: 20 };
 
-function channels(count: number, frameRecords = 100): ChannelBuffer[] {
-  return Array.from({ length: count }, (_, i) => new ChannelBuffer(`e:0>${i}`, 0, 0, frameRecords));
+function edgeOf(count: number, frameRecords = 100): EdgeBuffer {
+  const positions = Array.from({ length: count }, (_, i) => ({ id: `e:0>${i}`, seq: 0, lineage: 0 }));
+  return new EdgeBuffer("e", positions, frameRecords);
 }
 
 function recordsOf(outbound: Outbound, monotonicMs = 0): unknown[][] {
@@ -33,9 +34,9 @@ describe("routing", () => {
         fc.integer({ min: 1, max: 9 }),
         fc.integer({ min: 1, max: 60 }),
         (batches, partitions, frameRecords) => {
-          const buffers = channels(partitions, frameRecords);
-          const outbound = new Outbound(buffers, 1, LIMITS, cutByReference);
-          const route = routeByKey("e", buffers, (each) => (each as { key: unknown }).key);
+          const edge = edgeOf(partitions, frameRecords);
+          const outbound = new Outbound([edge], 1, LIMITS, cutByReference);
+          const route = routeByKey(edge, (each) => (each as { key: unknown }).key);
           for (const batch of batches)
             if (batch.length > 0)
               route(
@@ -46,7 +47,7 @@ describe("routing", () => {
               );
           const all = batches.flat();
           const frames = outbound.seal(0);
-          for (const [i, buffer] of buffers.entries()) {
+          for (const [i, buffer] of edge.channels.entries()) {
             const own = frames.filter((frame) => frame.channel === buffer.id);
             const expected = all.filter(
               (each) => partitionOfKeyGroup(keyGroupOf(each.key), partitions) === i,
@@ -64,8 +65,8 @@ describe("routing", () => {
   });
 
   test("traced records keep their mark at their new place", () => {
-    const buffers = channels(3);
-    const route = routeByKey("e", buffers, (value) => value);
+    const edge = edgeOf(3);
+    const route = routeByKey(edge, (value) => value);
     const values = Array.from({ length: 40 }, (_, i) => i);
     const marks = [3, 17, 39].map((index) => ({
       index,
@@ -76,7 +77,7 @@ describe("routing", () => {
     }));
     route(createBatch([100, 101, 102]));
     route({ ...createBatch(values), traces: marks });
-    const outbound = new Outbound(buffers, 1, LIMITS, cutByReference);
+    const outbound = new Outbound([edge], 1, LIMITS, cutByReference);
     const found = outbound
       .seal(0)
       .flatMap(({ frame }) =>
@@ -90,13 +91,13 @@ describe("routing", () => {
   });
 
   test("round robin deals whole batches, broadcast gives all to all", () => {
-    const dealt = channels(3);
+    const dealt = edgeOf(3);
     const route = routeRoundRobin(dealt, 1);
     for (const value of [1, 2, 3, 4]) route(createBatch([value]));
-    expect(recordsOf(new Outbound(dealt, 1, LIMITS, cutByReference))).toEqual([[3], [1, 4], [2]]);
-    const all = channels(2);
+    expect(recordsOf(new Outbound([dealt], 1, LIMITS, cutByReference))).toEqual([[3], [1, 4], [2]]);
+    const all = edgeOf(2);
     routeToAll(all)(createBatch([1, 2]));
-    expect(recordsOf(new Outbound(all, 1, LIMITS, cutByReference))).toEqual([
+    expect(recordsOf(new Outbound([all], 1, LIMITS, cutByReference))).toEqual([
       [1, 2],
       [1, 2],
     ]);
@@ -104,22 +105,22 @@ describe("routing", () => {
 
   test("a key that is an object is refused on any number of partitions; a throwing selector names the record", () => {
     for (const count of [1, 3]) {
-      const route = routeByKey("by-user", channels(count), (value) => value);
+      const route = routeByKey(edgeOf(count), (value) => value);
       expect(() => route(createBatch([{ id: 1 }]))).toThrow(UnsupportedKeyError);
     }
-    const broken = routeByKey("by-user", channels(2), (value) => (value as { a: { b: string } }).a.b);
+    const broken = routeByKey(edgeOf(2), (value) => (value as { a: { b: string } }).a.b);
     expect(() => broken(createBatch([{ a: { b: "x" } }, { c: 1 }]))).toThrow(KeySelectorError);
-    expect(() => broken(createBatch([{ c: 1 }]))).toThrow(/by-user.*\{"c":1\}/);
+    expect(() => broken(createBatch([{ c: 1 }]))).toThrow(/"e".*\{"c":1\}/);
   });
 });
 
 describe("Outbound", () => {
   test("only the last frame of an epoch promises the new watermark", () => {
-    const [buffer] = channels(1, 2);
-    const outbound = new Outbound([buffer!], 5, LIMITS, createEncodingCutter(65_280));
-    routeByKey("e", [buffer!], (value) => value)(createBatch([1, 2, 3, 4, 5], [1, 2, 3, 4, 5]));
-    routeByKey("e", [buffer!], (value) => value)(createBatch([6, 7], [6, 7]));
-    buffer!.watermark = 99;
+    const edge = edgeOf(1, 2);
+    const outbound = new Outbound([edge], 5, LIMITS, createEncodingCutter(65_280));
+    routeByKey(edge, (value) => value)(createBatch([1, 2, 3, 4, 5], [1, 2, 3, 4, 5]));
+    routeByKey(edge, (value) => value)(createBatch([6, 7], [6, 7]));
+    edge.advance(99);
     const frames = outbound.seal(0).map((frame) => decodeFrame(frame.payload!));
     expect(frames.length).toBeGreaterThan(1);
     expect(frames.map((frame) => frame.watermark)).toEqual([
@@ -131,25 +132,25 @@ describe("Outbound", () => {
   });
 
   test("a channel without records is told the watermark at most once per interval", () => {
-    const [buffer] = channels(1);
-    const outbound = new Outbound([buffer!], 1, LIMITS, cutByReference);
+    const edge = edgeOf(1);
+    const outbound = new Outbound([edge], 1, LIMITS, cutByReference);
     const told = (ms: number): number[] => outbound.seal(ms).map((frame) => frame.frame.watermark);
-    buffer!.watermark = 1;
+    edge.advance(1);
     expect(told(100)).toEqual([1]);
-    buffer!.watermark = 2;
-    expect([outbound.hasUnsentControl, outbound.nextControlMs()]).toEqual([true, 120]);
+    edge.advance(2);
+    expect(outbound.nextControlMs()).toBe(120);
     expect(told(119)).toEqual([]);
     expect(told(120)).toEqual([2]);
-    expect(outbound.hasUnsentControl).toBe(false);
+    expect(outbound.nextControlMs()).toBe(Number.POSITIVE_INFINITY);
     expect(told(300)).toEqual([]);
   });
 
   test("the end is told at once and once, with everything that was buffered before it", () => {
-    const buffers = channels(2);
-    const outbound = new Outbound(buffers, 1, LIMITS, cutByReference);
-    buffers[0]!.appendBatch(createBatch([1]));
+    const edge = edgeOf(2);
+    const outbound = new Outbound([edge], 1, LIMITS, cutByReference);
+    edge.channels[0]!.appendBatch(createBatch([1]));
     outbound.seal(0);
-    buffers[0]!.appendBatch(createBatch([2]));
+    edge.channels[0]!.appendBatch(createBatch([2]));
     outbound.end();
     const frames = outbound.seal(1);
     expect(frames.map(({ channel, frame }) => [channel, frame.batch?.values, frame.end])).toEqual([
@@ -160,8 +161,8 @@ describe("Outbound", () => {
   });
 
   test("idleness is told once it changes, and taken back with the next frame", () => {
-    const [buffer] = channels(1);
-    const outbound = new Outbound([buffer!], 1, LIMITS, cutByReference);
+    const edge = edgeOf(1);
+    const outbound = new Outbound([edge], 1, LIMITS, cutByReference);
     outbound.setIdle(true);
     expect(outbound.seal(100).map((frame) => frame.frame.idle)).toEqual([true]);
     expect(outbound.seal(200)).toEqual([]);
@@ -170,47 +171,43 @@ describe("Outbound", () => {
   });
 
   test("backpressure starts above the high mark, ends below half of it, and counts what consumers took", () => {
-    const [buffer] = channels(1);
-    const outbound = new Outbound([buffer!], 1, LIMITS, createEncodingCutter(65_280));
+    const edge = edgeOf(1);
+    const outbound = new Outbound([edge], 1, LIMITS, createEncodingCutter(65_280));
     const fill = (): ReturnType<Outbound["seal"]> => {
-      buffer!.appendBatch(createBatch([1, 2, 3]));
+      edge.channels[0]!.appendBatch(createBatch([1, 2, 3]));
       return outbound.seal(0);
     };
     for (let i = 0; i < 4; i++) fill();
-    expect([outbound.isAboveHigh, buffer!.unconsumedEntries]).toEqual([false, 4]);
+    expect([outbound.isAboveHigh, edge.channels[0]!.unconsumedEntries]).toEqual([false, 4]);
     const frames = fill();
     expect([outbound.isAboveHigh, outbound.isBelowLow]).toEqual([true, false]);
     expect(outbound.congested()).toEqual([{ channel: "e:0>0", seq: 5 }]);
     // The server counts the entries up to this commit; one more was sealed since.
     fill();
     outbound.onLengths(frames, [2]);
-    expect(buffer!.unconsumedEntries).toBe(3);
+    expect(edge.channels[0]!.unconsumedEntries).toBe(3);
     outbound.onConsumed("e:0>0", 4);
-    expect([outbound.isBelowLow, buffer!.unconsumedEntries]).toEqual([true, 2]);
+    expect([outbound.isBelowLow, edge.channels[0]!.unconsumedEntries]).toEqual([true, 2]);
     // Old news arrive late: nothing comes back.
-    outbound.onLength("e:0>0", 5, 5);
-    expect(buffer!.unconsumedEntries).toBe(2);
+    outbound.onConsumed("e:0>0", 0);
+    expect(edge.channels[0]!.unconsumedEntries).toBe(2);
     outbound.onConsumed("e:0>0", 6);
-    expect([buffer!.unconsumedEntries, buffer!.unconsumedBytes]).toEqual([0, 0]);
+    expect([edge.channels[0]!.unconsumedEntries, edge.channels[0]!.unconsumedBytes]).toEqual([0, 0]);
   });
 
   test("bytes hold back as entries do", () => {
-    const [buffer] = channels(1);
-    const outbound = new Outbound(
-      [buffer!],
-      1,
-      { ...LIMITS, highBytes: 1_000 },
-      createEncodingCutter(65_280),
-    );
-    buffer!.appendBatch(createBatch(["x".repeat(2_000)]));
+    const edge = edgeOf(1);
+    const outbound = new Outbound([edge], 1, { ...LIMITS, highBytes: 1_000 }, createEncodingCutter(65_280));
+    edge.channels[0]!.appendBatch(createBatch(["x".repeat(2_000)]));
     outbound.seal(0);
     expect(outbound.isAboveHigh).toBe(true);
   });
 
   test("entries that an earlier attempt left unconsumed count from the start", () => {
-    const buffer = new ChannelBuffer("e:0>0", 10, 3, 100);
-    buffer.restoreBacklog(6, 500);
-    const outbound = new Outbound([buffer], 4, LIMITS, cutByReference);
+    const edge = new EdgeBuffer("e", [{ id: "e:0>0", seq: 10, lineage: 3 }], 100);
+    const buffer = edge.channels[0]!;
+    const outbound = new Outbound([edge], 4, LIMITS, cutByReference);
+    outbound.restoreBacklog(buffer, 6, 500);
     expect([buffer.unconsumedEntries, buffer.unconsumedBytes, outbound.isAboveHigh]).toEqual([
       6,
       3_000,

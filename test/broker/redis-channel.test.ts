@@ -1,28 +1,13 @@
 import { expect, test } from "vitest";
 import { describeChannel } from "../conformance/channel.ts";
 import { epoch, output, request } from "../conformance/state-backend.ts";
-import { RedisJob } from "../support/redis-job.ts";
-import { testRedisUrl, uniqueTag } from "../support/test-redis.ts";
+import type { RedisJob } from "../support/redis-job.ts";
+import { createRedisJob, createRedisWorld } from "../support/state-worlds.ts";
 import { waitFor } from "../support/wait-for.ts";
 
-const newJob = (): Promise<RedisJob> =>
-  RedisJob.create(testRedisUrl(), uniqueTag("channel"), ["count.0", "count.1"]);
+const newJob = (): Promise<RedisJob> => createRedisJob("channel");
 
-describeChannel("redis", async () => {
-  const job = await newJob();
-  const { backend, reader } = await job.open();
-  return {
-    backend,
-    reader,
-    anotherBackend: async () => (await job.open()).backend,
-    tamperChannel: async (channel, seq, lineage) => {
-      await job.command("XADD", job.data.channel(channel), `${seq}-${lineage}`, "f", "tampered");
-    },
-    wipe: () => job.deleteKeys(),
-    ended: async () => (await job.command("SMEMBERS", job.data.ended)) as string[],
-    close: () => job.close(),
-  };
-});
+describeChannel("redis", () => createRedisWorld("channel"));
 
 test("a read stays near one megabyte once it knows how large entries are", async () => {
   const job = await newJob();

@@ -20,8 +20,10 @@ import { WorkerHandle } from "./worker-handle.ts";
 export interface ClusterOptions {
   readonly job?: Partial<ChaosJob>;
   readonly settings?: Partial<EngineSettings>;
-  /** Undefined: fast failure detection, so that a test with many take-overs is short. "default": the engine's own. */
+  /** Default: fast failure detection, so that a test with many take-overs is short. "default": the engine's own. */
   readonly pace?: WorkerConfig["pace"] | "default";
+  /** Default 1,000: lost answers are noticed soon. */
+  readonly replyTimeoutMs?: number;
   readonly control?: Control;
   readonly staleViewMs?: number;
   readonly onEvent?: (event: WorkerEvent, worker: WorkerHandle) => void;
@@ -37,6 +39,11 @@ export interface WorkerOptions {
 const STAGES = ["numbers", "count", "verify"];
 /** Slower than the engine's defaults would be a poor test; much faster would declare busy processes dead. */
 const FAST_PACE: WorkerConfig["pace"] = { deadAfterMs: 700, beatMs: 100, roundMs: 50 };
+/** Nobody is declared dead and no answer is late, however slow the machine is: for tests in which nobody dies. */
+export const PATIENT: Pick<ClusterOptions, "pace" | "replyTimeoutMs"> = {
+  pace: { deadAfterMs: 60_000, beatMs: 100, roundMs: 50 },
+  replyTimeoutMs: 60_000,
+};
 
 export class ChaosCluster {
   readonly job: ChaosJob;
@@ -57,6 +64,7 @@ export class ChaosCluster {
       reportEvery: 5,
       padBytes: 20,
       slowMs: 50,
+      requestMs: 0,
       dir: mkdtempSync(join(tmpdir(), "weir-chaos-")),
       ...options.job,
     };
@@ -68,13 +76,13 @@ export class ChaosCluster {
 
   /** Starts a worker process; it joins by itself. */
   add(options: WorkerOptions = {}): WorkerHandle {
-    const { settings, pace, control, staleViewMs = 0, onEvent } = this.#options;
+    const { settings, pace, replyTimeoutMs = 1_000, control, staleViewMs = 0, onEvent } = this.#options;
     const config: WorkerConfig = {
       redis: options.redis ?? this.#server.url,
       job: this.job,
       settings: { cacheEntries: 100, ...settings },
       pace: pace === "default" ? undefined : (pace ?? FAST_PACE),
-      replyTimeoutMs: 1_000,
+      replyTimeoutMs,
       crashAt: options.crashAt,
       control,
       staleViewMs,
@@ -89,7 +97,7 @@ export class ChaosCluster {
   async start(count: number): Promise<void> {
     const added = Array.from({ length: count }, () => this.add());
     for (const worker of added) await worker.joined();
-    await this.waitForProgress(1, 30_000);
+    await this.waitForProgress(1);
   }
 
   /** @returns partitions of the job, such as `count.0` */
@@ -131,9 +139,9 @@ export class ChaosCluster {
         const counts = [...loads.values()];
         return Math.max(...counts) - Math.min(...counts) <= 1;
       },
-      { deadlineMs: 30_000, describe: () => `the partitions to settle; ${this.describe()}` },
+      { describe: () => `the partitions to settle; ${this.describe()}` },
     );
-    await this.waitForProgress(2, 20_000);
+    await this.waitForProgress(2);
   }
 
   /** Entries that wait in every channel. */
@@ -145,7 +153,7 @@ export class ChaosCluster {
   }
 
   /** Waits until every partition has committed `commits` epochs more than now. */
-  async waitForProgress(commits: number, deadlineMs: number): Promise<void> {
+  async waitForProgress(commits: number): Promise<void> {
     const before = await this.epochs().catch(() => new Map<string, number>());
     await waitFor(
       async () => {
@@ -155,7 +163,6 @@ export class ChaosCluster {
         );
       },
       {
-        deadlineMs,
         intervalMs: 25,
         describe: () => `${commits} more epochs of every partition; ${this.describe()}`,
       },
@@ -181,10 +188,10 @@ export class ChaosCluster {
   }
 
   /** Ends the input and waits until all live workers have left a finished job. */
-  async finish(deadlineMs = 60_000): Promise<Verdict> {
+  async finish(): Promise<Verdict> {
     await this.end();
     await waitFor(() => this.workers.every((worker) => !worker.isAlive), {
-      deadlineMs,
+      deadlineMs: 120_000,
       intervalMs: 25,
       describe: () => `all workers to finish; ${this.describe()}`,
     });

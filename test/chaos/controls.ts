@@ -30,6 +30,14 @@ export function withLatePositions(backend: StateBackend): StateBackend {
   });
 }
 
+/** What is asked of the outside is not stored, as if only the positions of the input counted. */
+export function withForgottenRequests(backend: StateBackend): StateBackend {
+  return withCommits(backend, () => (epoch) => ({
+    ...epoch,
+    state: epoch.state.filter(({ operator }) => operator !== "ask"),
+  }));
+}
+
 /** Nobody may write while memory is short, not even those whose commits would free some. */
 export function withAllDenied(backend: StateBackend): StateBackend {
   return withCommits(backend, () => (epoch) => ({ ...epoch, drain: false }));

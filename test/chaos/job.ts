@@ -1,7 +1,7 @@
 // The job of the fault tests: whatever is killed, cut or squeezed, its results are known in advance to the last record.
 //
-//   numbers ──keyBy k──► count ──keyBy v──► verify ──► stream "results" and files results-*.ndjson
-//                   └──► window-counts ──────────────► stream "windows"
+//   numbers (─► ask) ──keyBy k──► count ──keyBy v──► verify ──► stream "results" and files results-*.ndjson
+//                            └──► window-counts ──────────────► stream "windows"
 //
 // The source is deterministic in what it says and random in how it cuts it into batches, so a replay never repeats the
 // batch boundaries of the attempt before it. `count` numbers the records of each key; `verify`, behind another shuffle,
@@ -46,6 +46,8 @@ export interface ChaosJob {
   readonly padBytes: number;
   /** How long the results sink takes per record while the file `slow` exists. */
   readonly slowMs: number;
+  /** Longest time that a request per record takes, between the source and the counts; 0: there are none. */
+  readonly requestMs: number;
   /** Directory of the steering files. */
   readonly dir: string;
 }
@@ -91,7 +93,8 @@ export const timestampOf = (record: Pick<Numbered, "n">): number => record.n * M
 export function chaosJob(config: ChaosJob): Job {
   return defineJob(config.name, (job) => {
     const numbers = job.source("numbers", chaosSource(config), { timestamp: timestampOf });
-    const byKey = numbers.keyBy((record) => record.k);
+    const asked = config.requestMs === 0 ? numbers : numbers.asyncMap("ask", askFor(config), ASKING);
+    const byKey = asked.keyBy((record) => record.k);
     const results = byKey
       .process("count", {
         state: { count: value<number>({ default: 0 }), sum: value<number>({ default: 0 }) },
@@ -132,6 +135,16 @@ export function chaosJob(config: ChaosJob): Job {
       .aggregate("window-counts", count())
       .to("windows", redisStreamSink(windowStream(config)));
   });
+}
+
+const ASKING = { order: "unordered", concurrency: 100 } as const;
+
+/** Answers in another order than it is asked. */
+function askFor({ requestMs }: ChaosJob): (record: Numbered) => Promise<Numbered> {
+  return async (record) => {
+    await sleep(Math.random() * requestMs);
+    return record;
+  };
 }
 
 function chaosSource(config: ChaosJob): Source<Numbered> {

@@ -4,7 +4,7 @@ import { RedisSession } from "../../src/redis/session.ts";
 import { LinkProxy, type LinkSelection } from "../support/link-proxy.ts";
 import { RedisServer } from "../support/redis-server.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { ChaosCluster, letRun } from "./cluster.ts";
+import { ChaosCluster, letRun, PATIENT } from "./cluster.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
 
 let server: RedisServer;
@@ -35,17 +35,29 @@ async function startPair(): Promise<void> {
   await cluster.start(1);
 }
 
+/**
+ * Hurts the victim's links until it has noticed, and waits until it works again. A link that is still being opened when
+ * it is hurt is no session yet, so once may not be enough.
+ */
 async function losesSession(hurt: () => Promise<void> | void): Promise<void> {
   const seen = victim.events.length;
-  await hurt();
-  await victim.waitForEvent((event) => event.kind === "session-lost", "to lose its session", 20_000, seen);
+  const isLost = (): boolean => victim.events.slice(seen).some((event) => event.kind === "session-lost");
+  for (let times = 0; !isLost() && times < 10; times++) {
+    await hurt();
+    await waitFor(isLost, { deadlineMs: 8_000, describe: "a lost session" }).catch(() => proxy.heal());
+  }
+  const lost = await victim.waitForEvent(
+    (event) => event.kind === "session-lost",
+    "to lose its session",
+    seen,
+  );
   proxy.heal();
-  await victim.waitForEvent((event) => event.kind === "first-commit", "to work again", 20_000, seen);
+  await victim.waitForEvent((event) => event.kind === "first-commit", "to work again", lost);
 }
 
 /** Breaks links as soon as there are any. */
 async function cut(select: LinkSelection): Promise<void> {
-  await waitFor(() => proxy.cut(select) > 0, { deadlineMs: 10_000, describe: "a link to cut" });
+  await waitFor(() => proxy.cut(select) > 0, { describe: "a link to cut" });
 }
 
 /** Commits reach Redis and are applied; their answers never come back. */
@@ -53,7 +65,6 @@ async function dropReplies(): Promise<void> {
   const before = proxy.counters.droppedReplyBytes;
   proxy.inject({ kind: "dropReplies" }, carriesCommits);
   await waitFor(() => proxy.counters.droppedReplyBytes > before, {
-    deadlineMs: 10_000,
     describe: "a reply to be dropped",
   });
   await letRun(0, 50);
@@ -65,12 +76,7 @@ describe("bad links", () => {
     cluster = new ChaosCluster(server);
     proxy.inject({ kind: "blackHole" });
     const opening = RedisSession.open({ url: proxy.url, connectTimeoutMs: 300, replyTimeoutMs: 300 });
-    opening.then(
-      (session) => session.close(),
-      () => undefined,
-    );
-    const silence = letRun(3_000, 3_000).then(() => "still opening");
-    await expect(Promise.race([opening, silence])).rejects.toMatchObject({ code: "REDIS_UNREACHABLE" });
+    await expect(opening).rejects.toMatchObject({ code: "REDIS_UNREACHABLE" });
   });
 
   test("replies that are lost, links that break at any byte: every record is counted exactly once", async () => {
@@ -86,7 +92,7 @@ describe("bad links", () => {
     await losesSession(() => cut(() => true));
     expect(await cluster.finish()).toMatchObject({ exactlyOnce: true, problems: [] });
     expect(proxy.counters.droppedReplyBytes).toBeGreaterThan(0);
-  }, 90_000);
+  });
 
   test("links that go silent and deliver everything too late: the stragglers are refused", async () => {
     cluster = new ChaosCluster(server);
@@ -94,34 +100,34 @@ describe("bad links", () => {
     for (const select of [carriesCommits, carriesReads, () => true]) {
       // When all is silent, its partitions are taken from it meanwhile.
       await losesSession(() => proxy.inject({ kind: "blackHole" }, select));
-      await cluster.waitForProgress(5, 30_000);
+      await cluster.waitForProgress(5);
     }
     expect(await cluster.finish()).toMatchObject({ exactlyOnce: true, problems: [] });
-  }, 90_000);
+  });
 
   test("links that are slow: nothing is lost and nobody is declared dead", async () => {
-    cluster = new ChaosCluster(server, { pace: "default" });
+    cluster = new ChaosCluster(server, PATIENT);
     await startPair();
     await cluster.settle();
     const before = await cluster.owners();
     proxy.inject({ kind: "delay", delayMs: 60 });
-    await cluster.waitForProgress(5, 30_000);
+    await cluster.waitForProgress(5);
     expect(await cluster.owners()).toEqual(before);
     proxy.heal();
     expect(await cluster.finish()).toMatchObject({ exactlyOnce: true, problems: [] });
     expect(cluster.count("session-lost")).toBe(0);
-  }, 60_000);
+  });
 
   test("control: a client that connects again and repeats what was not answered counts twice", async () => {
     cluster = new ChaosCluster(server, { control: "unprotected" });
     await startPair();
-    const deadlineMs = performance.now() + 40_000;
+    const untilMs = performance.now() + 120_000;
     let violations: string[] = [];
-    while (violations.length === 0 && performance.now() < deadlineMs) {
+    while (violations.length === 0 && performance.now() < untilMs) {
       await dropReplies();
       await letRun(300, 600);
       violations = await cluster.violations();
     }
     expect(violations).not.toEqual([]);
-  }, 60_000);
+  });
 });

@@ -107,8 +107,8 @@ export class SoakRound {
       await letRun(0, 800, random);
       await this.#refill();
     }
-    await this.#cluster.waitForProgress(1, 60_000);
-    return this.#cluster.finish(120_000);
+    await this.#cluster.waitForProgress(1);
+    return this.#cluster.finish();
   }
 
   #inject(fault: Fault): Promise<void> {

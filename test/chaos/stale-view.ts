@@ -7,15 +7,17 @@ import type { Coordination, Observation } from "../../src/core/ports/coordinatio
 /** Rounds come several times per second; so long without one means that the process stood still. */
 const PAUSE_MS = 700;
 
+export interface StaleView {
+  readonly coordination: Coordination;
+  /** From now on the truth is told. */
+  end(): void;
+}
+
 /**
- * @param staleMs for so long after a pause the view from before it is shown
+ * @param staleMs for at most so long after a pause the view from before it is shown
  * @param onPaused called when a pause was noticed
  */
-export function withStaleView(
-  coordination: Coordination,
-  staleMs: number,
-  onPaused: () => void,
-): Coordination {
+export function openStaleView(coordination: Coordination, staleMs: number, onPaused: () => void): StaleView {
   let last: Observation | undefined;
   let lastMs = performance.now();
   let staleUntilMs = 0;
@@ -30,8 +32,9 @@ export function withStaleView(
   // The look that was under way when the process stopped would already tell the truth.
   const ticker = setInterval(noticePause, PAUSE_MS / 7);
   ticker.unref();
-  return {
+  const view: Coordination = {
     createJob: (record, partitions) => coordination.createJob(record, partitions),
+    raiseLayouts: (expected, layouts) => coordination.raiseLayouts(expected, layouts),
     join: (worker) => coordination.join(worker),
     requestLeave: (worker) => coordination.requestLeave(worker),
     leave: (worker) => coordination.leave(worker),
@@ -51,6 +54,12 @@ export function withStaleView(
     async close(): Promise<void> {
       clearInterval(ticker);
       await coordination.close();
+    },
+  };
+  return {
+    coordination: view,
+    end: () => {
+      staleUntilMs = 0;
     },
   };
 }

@@ -12,6 +12,7 @@ const job: ChaosJob = {
   reportEvery: 3,
   padBytes: 0,
   slowMs: 0,
+  requestMs: 0,
   dir: "",
 };
 const LIMIT = 50;

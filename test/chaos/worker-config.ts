@@ -30,10 +30,11 @@ export type CrashStep = (typeof CRASH_STEPS)[number];
  *   and entry numbers that match at that moment. It stands for a client without fences, without compare-and-set,
  *   without a session bound to one history.
  * - `late-positions`: commits its positions one commit after the work.
+ * - `forgetful`: commits no records whose requests are under way.
  * - `all-denied`: gives up the permission to drain while memory is short.
  * - `recreate`: creates its job anew when it finds it gone.
  */
-export type Control = "unprotected" | "late-positions" | "all-denied" | "recreate";
+export type Control = "unprotected" | "late-positions" | "forgetful" | "all-denied" | "recreate";
 
 export interface WorkerConfig {
   readonly redis: string;
@@ -47,7 +48,7 @@ export interface WorkerConfig {
   /** `<step>:<n>`: SIGKILL at the n-th time, n >= 1. */
   readonly crashAt: string | undefined;
   readonly control: Control | undefined;
-  /** After a pause of this process it is told for so long that nothing has changed: a coordinator that lies. */
+  /** After a pause of this process it is told for so long, or until it was fenced, that nothing has changed. */
   readonly staleViewMs: number;
   /** Loads everything, then waits for the command `go`. */
   readonly standby: boolean;

@@ -17,7 +17,6 @@ export class WorkerHandle {
   readonly #child: ChildProcess;
   readonly #errorOutput: string[] = [];
   #exit: WorkerExit | undefined;
-  #paused = false;
 
   /** @param onEvent called with every event, after it was added to {@link events} */
   constructor(config: WorkerConfig, onEvent: (event: WorkerEvent, worker: WorkerHandle) => void = () => {}) {
@@ -57,10 +56,6 @@ export class WorkerHandle {
     return this.#exit === undefined;
   }
 
-  get isPaused(): boolean {
-    return this.#paused;
-  }
-
   /** What it wrote to standard error, for messages. */
   get errorOutput(): string {
     return this.#errorOutput.join("").slice(-4_000);
@@ -78,13 +73,11 @@ export class WorkerHandle {
 
   /** SIGSTOP: it keeps its connections and answers nothing. */
   pause(): void {
-    this.#paused = true;
     this.#child.kill("SIGSTOP");
   }
 
   /** SIGCONT. */
   resume(): void {
-    this.#paused = false;
     this.#child.kill("SIGCONT");
   }
 
@@ -94,20 +87,21 @@ export class WorkerHandle {
   }
 
   async joined(): Promise<void> {
-    await this.waitForEvent((event) => event.kind === "joined", "to join", 30_000);
+    await this.waitForEvent((event) => event.kind === "joined", "to join");
   }
 
-  /** @param from index in {@link events} at which to begin */
-  async waitForEvent(
-    accept: (event: WorkerEvent) => boolean,
-    what: string,
-    deadlineMs: number,
-    from = 0,
-  ): Promise<WorkerEvent> {
-    return waitFor(() => this.events.slice(from).find(accept), {
-      deadlineMs,
-      describe: () => `worker ${this.pid} ${what}; ${this.describe()}`,
-    });
+  /**
+   * @param from index in {@link events} at which to begin
+   * @returns index of the first event that is accepted
+   * @throws {Error} when the process ends without it
+   */
+  async waitForEvent(accept: (event: WorkerEvent) => boolean, what: string, from = 0): Promise<number> {
+    const find = (): number => this.events.findIndex((event, index) => index >= from && accept(event));
+    const describe = (): string => `worker ${this.pid} ${what}; ${this.describe()}`;
+    await waitFor(() => find() >= 0 || !this.isAlive, { describe });
+    const found = find();
+    if (found < 0) throw new Error(`waited in vain for ${describe()}`);
+    return found;
   }
 
   /** Its last words, for messages. */

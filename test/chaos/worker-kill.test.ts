@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { RedisServer } from "../support/redis-server.ts";
 import { ChaosCluster, letRun } from "./cluster.ts";
+import { untilBroken } from "./until-broken.ts";
 
 let server: RedisServer;
 let cluster: ChaosCluster;
@@ -19,7 +20,7 @@ async function killWorkers(kills: number): Promise<void> {
   await cluster.start(2);
   let spare = cluster.add({ standby: true });
   for (let kill = 0; kill < kills; kill++) {
-    await spare.waitForEvent((event) => event.kind === "standing-by", "to stand by", 30_000);
+    await spare.waitForEvent((event) => event.kind === "standing-by", "to stand by");
     const running = cluster.alive.filter((worker) => worker !== spare);
     const victim = running[Math.floor(Math.random() * running.length)]!;
     await letRun(0, 300);
@@ -34,17 +35,20 @@ describe("SIGKILL of workers", () => {
   test(`${KILLS} kills at random moments: every record is counted exactly once`, async () => {
     cluster = new ChaosCluster(server);
     await killWorkers(KILLS);
-    await cluster.waitForProgress(1, 30_000);
+    await cluster.waitForProgress(1);
     expect(await cluster.finish()).toMatchObject({ exactlyOnce: true, problems: [] });
     expect(cluster.workers.filter((worker) => worker.exit?.signal === "SIGKILL")).toHaveLength(KILLS);
-  }, 120_000);
+  });
 
   test("control: with positions that follow one commit behind the work, records are counted twice", async () => {
-    cluster = new ChaosCluster(server, { control: "late-positions" });
-    await killWorkers(3);
-    await cluster.waitForProgress(1, 30_000);
-    const verdict = await cluster.finish();
+    const verdict = await untilBroken(async (trial) => {
+      if (trial > 0) await cluster.stop();
+      cluster = new ChaosCluster(server, { control: "late-positions" });
+      await killWorkers(3);
+      await cluster.waitForProgress(1);
+      return cluster.finish();
+    });
     expect(verdict.exactlyOnce).toBe(false);
     expect(verdict.problems.join()).toMatch(/counted|progress|window|count \d+ came/);
-  }, 60_000);
+  });
 });

@@ -4,6 +4,7 @@
 // Argument: WorkerConfig as JSON. WEIR_CRASH_AT overrides its `crashAt`. Exit code 0: the job ended well, or it left.
 import { randomBytes } from "node:crypto";
 import { createInterface } from "node:readline";
+import { defaultRestartPolicy } from "../../src/actors/kernel/supervision.ts";
 import { createEncodingCutter } from "../../src/broker/frame-cutter.ts";
 import { RedisChannelReader } from "../../src/broker/redis-channel.ts";
 import { decodeFrame } from "../../src/broker/wire.ts";
@@ -24,13 +25,14 @@ import {
   type JobConfig,
   parseJobConfig,
 } from "../../src/runtime/job-config.ts";
+import { formatLayouts } from "../../src/runtime/job-layouts.ts";
 import type { RunEvent } from "../../src/runtime/reports.ts";
 import { resolveSettings } from "../../src/runtime/run-options.ts";
 import { type StoreSession, Worker } from "../../src/runtime/worker.ts";
 import { RedisStateBackend } from "../../src/state/redis-state-backend.ts";
-import { withAllDenied, withLatePositions } from "./controls.ts";
+import { withAllDenied, withForgottenRequests, withLatePositions } from "./controls.ts";
 import { chaosJob } from "./job.ts";
-import { withStaleView } from "./stale-view.ts";
+import { openStaleView } from "./stale-view.ts";
 import { CrashPoint, type TapListener, tapBackend, tapReader } from "./store-taps.ts";
 import { openUnprotected } from "./unprotected.ts";
 import type { WorkerCommand, WorkerConfig, WorkerEvent } from "./worker-config.ts";
@@ -40,6 +42,8 @@ const id = `${process.pid}-${randomBytes(4).toString("hex")}`;
 const crash = new CrashPoint(process.env["WEIR_CRASH_AT"] ?? config.crashAt);
 let worker: Worker | undefined;
 let go: () => void = () => {};
+/** Of the stale view: whoever was fenced has tried what it is there for. */
+let onFenced: () => void = () => {};
 
 const commands = createInterface({ input: process.stdin });
 commands.on("line", (line) => onCommand(line as WorkerCommand));
@@ -78,6 +82,7 @@ function createListener(): TapListener {
       tell({ kind: "attached", partition });
     },
     onAnswer(partition, epoch, answer) {
+      if (answer.kind === "FENCED") onFenced();
       if (answer.kind !== "OK" && answer.kind !== "DUP")
         tell({
           kind: "answer",
@@ -103,9 +108,11 @@ async function openSession(incarnation: number): Promise<StoreSession> {
   const backend =
     control === "late-positions"
       ? withLatePositions(plain)
-      : control === "all-denied"
-        ? withAllDenied(plain)
-        : plain;
+      : control === "forgetful"
+        ? withForgottenRequests(plain)
+        : control === "all-denied"
+          ? withAllDenied(plain)
+          : plain;
   return {
     backend: tapBackend(backend, crash, listener),
     reader: tapReader(new RedisChannelReader(session, job.name, incarnation), crash),
@@ -128,7 +135,12 @@ async function enterJob(
     };
   }
   const { plan, config: made } = await createJobConfig(job, config.job.partitions);
-  const entry = { name: job.name, planHash: plan.hash, config: formatJobConfig(made) };
+  const entry = {
+    name: job.name,
+    planHash: plan.hash,
+    config: formatJobConfig(made),
+    layouts: formatLayouts(plan),
+  };
   const { job: record } = await coordination.createJob(entry, allPartitions(plan));
   return { record, plan, config: made };
 }
@@ -137,10 +149,12 @@ async function runOnce(): Promise<number> {
   const { redis, pace, replyTimeoutMs } = config;
   const job = chaosJob(config.job);
   const plain = await RedisCoordination.open({ url: redis, job: job.name, replyTimeoutMs });
-  const coordination =
-    config.staleViewMs === 0
-      ? plain
-      : withStaleView(plain, config.staleViewMs, () => tell({ kind: "paused" }));
+  let coordination: Coordination = plain;
+  if (config.staleViewMs > 0) {
+    const stale = openStaleView(plain, config.staleViewMs, () => tell({ kind: "paused" }));
+    coordination = stale.coordination;
+    onFenced = () => stale.end();
+  }
   try {
     const { record, plan, config: stored } = await enterJob(job, coordination);
     const settings = resolveSettings(config.settings);
@@ -148,6 +162,7 @@ async function runOnce(): Promise<number> {
       id,
       plan,
       incarnation: record.incarnation,
+      layoutSeq: record.layoutSeq,
       splits: new Map(Object.entries(stored.splits)),
       coordination,
       redisUrl: redis,
@@ -155,6 +170,7 @@ async function runOnce(): Promise<number> {
       startHeartbeat: (onGone) =>
         HeartbeatThread.start({ url: redis, job: job.name, worker: id, intervalMs: pace?.beatMs, onGone }),
       settings,
+      restart: defaultRestartPolicy,
       detector:
         pace === undefined
           ? defaultDetectorSettings

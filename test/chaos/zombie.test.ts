@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { RedisServer } from "../support/redis-server.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { ChaosCluster, letRun } from "./cluster.ts";
+import { untilBroken } from "./until-broken.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
 
 let server: RedisServer;
@@ -15,11 +16,11 @@ beforeAll(async () => {
 afterEach(() => cluster.stop());
 afterAll(() => server.stop());
 
-const STALE_VIEW_MS = 1_500;
+/** Ended by the first fenced answer: long enough for one on any machine. */
+const STALE_VIEW_MS = 30_000;
 
-/** Pauses a worker until others own all that it had and work on it, then lets it go on. */
-async function makeZombie(zombie: WorkerHandle): Promise<void> {
-  await cluster.settle();
+/** Pauses a worker until others own all that it had and work on it, then lets it go on. @returns index of its next event */
+async function makeZombie(zombie: WorkerHandle): Promise<number> {
   const owned = [...(await cluster.owners())].filter(([, owner]) => owner.worker === zombie.id);
   expect(owned.length, "partitions of the worker that is paused").toBeGreaterThan(0);
   await letRun(0, 100);
@@ -29,45 +30,47 @@ async function makeZombie(zombie: WorkerHandle): Promise<void> {
       const owners = await cluster.owners();
       return owned.every(([partition]) => owners.get(partition)?.worker !== zombie.id);
     },
-    { deadlineMs: 20_000, describe: () => `the paused worker's partitions to move; ${cluster.describe()}` },
+    { describe: () => `the paused worker's partitions to move; ${cluster.describe()}` },
   );
-  await cluster.waitForProgress(2, 20_000);
+  await cluster.waitForProgress(2);
   const seen = zombie.events.length;
   zombie.resume();
-  await zombie.waitForEvent((event) => event.kind === "paused", "to notice its pause", 20_000, seen);
+  await zombie.waitForEvent((event) => event.kind === "paused", "to notice its pause", seen);
+  return seen;
 }
 
 describe("SIGSTOP past take-over, then SIGCONT", () => {
   test("a zombie is fenced, changes nothing and works again afterwards", async () => {
-    cluster = new ChaosCluster(server, { staleViewMs: STALE_VIEW_MS });
+    // Only the fence may stop it: an answer that is late because it slept must not.
+    cluster = new ChaosCluster(server, { staleViewMs: STALE_VIEW_MS, replyTimeoutMs: 60_000 });
     await cluster.start(2);
     for (let round = 0; round < 3; round++) {
+      await cluster.settle();
       const zombie = cluster.workers[round % 2]!;
-      const seen = zombie.events.length;
-      await makeZombie(zombie);
-      await zombie.waitForEvent(
-        (event) => event.code === "FENCED" || event.code === "PARTITION_FENCED",
-        "to be fenced",
-        20_000,
-        seen,
-      );
-      await zombie.waitForEvent((event) => event.kind === "first-commit", "to work again", 20_000, seen);
+      const woken = await makeZombie(zombie);
+      const fenced = await zombie.waitForEvent((event) => event.code === "FENCED", "to be fenced", woken);
+      await zombie.waitForEvent((event) => event.kind === "first-commit", "to work again", fenced);
     }
     expect(await cluster.finish()).toMatchObject({ exactlyOnce: true, problems: [] });
-    expect(cluster.count("answer", "FENCED")).toBeGreaterThan(0);
-  }, 90_000);
+  });
 
   test("control: a zombie that always offers the fence that fits destroys the count", async () => {
-    cluster = new ChaosCluster(server, { staleViewMs: STALE_VIEW_MS, control: "unprotected" });
-    await cluster.start(2);
-    let violations: string[] = [];
-    for (let round = 0; violations.length === 0 && round < 3; round++) {
-      await makeZombie(cluster.workers[round % 2]!);
-      violations = await waitFor(() => cluster.violations().then((found) => found.length > 0 && found), {
-        deadlineMs: 5_000,
-        describe: "wrong results",
-      }).catch(() => []);
-    }
-    expect(violations).not.toEqual([]);
-  }, 90_000);
+    const verdict = await untilBroken(async (trial) => {
+      if (trial > 0) await cluster.stop();
+      cluster = new ChaosCluster(server, {
+        staleViewMs: 3_000,
+        replyTimeoutMs: 60_000,
+        control: "unprotected",
+      });
+      await cluster.start(2);
+      await cluster.settle();
+      // It goes on reading where it was, so that whatever it commits was read by its successor too.
+      const { worker: reader } = (await cluster.owners()).get("numbers.0")!;
+      const zombie = cluster.workers.find(({ id }) => id === reader)!;
+      await makeZombie(zombie);
+      await cluster.settle();
+      return cluster.finish();
+    });
+    expect(verdict.exactlyOnce).toBe(false);
+  });
 });

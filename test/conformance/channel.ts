@@ -6,6 +6,16 @@ import type { PartitionHandle } from "../../src/core/ports/state-backend.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { epoch, output, request, type StateBackendWorld } from "./state-backend.ts";
 
+/** A wait at the store that nobody interrupts ends after so long. */
+const LONGEST_WAIT_MS = 1_000;
+
+/** @returns the shortest of five trials, in ms: what the machine does meanwhile makes a trial longer, never shorter */
+async function fastest(trial: (index: number) => Promise<number>): Promise<number> {
+  const took: number[] = [];
+  for (let index = 0; index < 5; index++) took.push(await trial(index));
+  return Math.min(...took);
+}
+
 /** @param open makes a world whose job has the partitions `count.0` (the producer) and `count.1` */
 export function describeChannel(name: string, open: () => Promise<StateBackendWorld>): void {
   describe(`channel: ${name}`, () => {
@@ -120,7 +130,7 @@ export function describeChannel(name: string, open: () => Promise<StateBackendWo
       const ready: string[] = [];
       world.reader.watch([start("x:0>0"), start("x:0>1")], (channel) => ready.push(channel));
       await append("x:0>1", 1, 1);
-      await waitFor(() => ready.length > 0, { deadlineMs: 3000, describe: "the signal" });
+      await waitFor(() => ready.length > 0, { describe: "the signal" });
       await append("x:0>1", 2, 2);
       expect(ready).toEqual(["x:0>1"]);
     });
@@ -129,7 +139,7 @@ export function describeChannel(name: string, open: () => Promise<StateBackendWo
       await append("x:0>0", 1, 1);
       const ready: string[] = [];
       world.reader.watch([start("x:0>0")], (channel) => ready.push(channel));
-      await waitFor(() => ready.length === 1, { deadlineMs: 3000, describe: "the signal" });
+      await waitFor(() => ready.length === 1, { describe: "the signal" });
     });
 
     test("all channels that one commit fills signal", async () => {
@@ -139,36 +149,43 @@ export function describeChannel(name: string, open: () => Promise<StateBackendWo
       const outputs = channels.map((channel) => output(channel, 1, lineage));
       await producer.commit(epoch(++seq, { outputs }));
       await waitFor(() => ready.length === 3, {
-        deadlineMs: 3000,
         describe: () => `3 signals, got ${ready}`,
       });
       expect(ready.sort()).toEqual(channels);
     });
 
     test("a set that replaces another is watched at once, and the old one no more", async () => {
-      const ready: string[] = [];
-      world.reader.watch([start("x:0>0")], (channel) => ready.push(`first ${channel}`));
-      // Time for the first wait to reach the store.
-      await world.reader.lengths(["x:0>0"]);
-      world.reader.watch([start("x:0>1")], (channel) => ready.push(`second ${channel}`));
-      await append("x:0>0", 1, 1);
-      const startedMs = performance.now();
-      await append("x:0>1", 1, 1);
-      await waitFor(() => ready.length > 0, { deadlineMs: 3000, describe: "the signal" });
-      expect(ready).toEqual(["second x:0>1"]);
-      expect(performance.now() - startedMs).toBeLessThan(500);
+      const took = await fastest(async (trial) => {
+        const [old, next] = [`x:0>${2 * trial}`, `x:0>${2 * trial + 1}`];
+        const ready: string[] = [];
+        world.reader.watch([start(old)], (channel) => ready.push(`first ${channel}`));
+        // Time for the first wait to reach the store.
+        await world.reader.lengths([old]);
+        world.reader.watch([start(next)], (channel) => ready.push(`second ${channel}`));
+        await append(old, 1, 1);
+        const startedMs = performance.now();
+        await append(next, 1, 1);
+        await waitFor(() => ready.length > 0, { describe: "the signal" });
+        expect(ready).toEqual([`second ${next}`]);
+        return performance.now() - startedMs;
+      });
+      expect(took).toBeLessThan(LONGEST_WAIT_MS / 2);
     });
 
     test("a channel that joins the set signals soon, although a wait for the others is out", async () => {
-      const ready: string[] = [];
-      world.reader.watch([start("x:0>0")], (channel) => ready.push(channel));
-      for (let i = 0; i < 5; i++) await world.reader.lengths(["x:0>0"]);
-      world.reader.watch([start("x:0>0"), start("x:0>1")], (channel) => ready.push(channel));
-      const startedMs = performance.now();
-      await append("x:0>1", 1, 1);
-      await waitFor(() => ready.length > 0, { deadlineMs: 3000, describe: "the signal" });
-      expect(ready).toEqual(["x:0>1"]);
-      expect(performance.now() - startedMs).toBeLessThan(700);
+      const took = await fastest(async (trial) => {
+        const [old, joining] = [`x:0>${2 * trial}`, `x:0>${2 * trial + 1}`];
+        const ready: string[] = [];
+        world.reader.watch([start(old)], (channel) => ready.push(channel));
+        for (let i = 0; i < 5; i++) await world.reader.lengths([old]);
+        world.reader.watch([start(old), start(joining)], (channel) => ready.push(channel));
+        const startedMs = performance.now();
+        await append(joining, 1, 1);
+        await waitFor(() => ready.length > 0, { describe: "the signal" });
+        expect(ready).toEqual([joining]);
+        return performance.now() - startedMs;
+      });
+      expect(took).toBeLessThan(LONGEST_WAIT_MS / 2);
     });
 
     test("nothing is signalled when nothing is watched", async () => {

@@ -19,6 +19,8 @@ export interface CoordinationWorld {
   close(): Promise<void>;
 }
 
+/** Longer than a test may take: a wait of this length that ends has been ended. */
+const FOREVER_MS = 3_600_000;
 const PARTITIONS = ["count.0", "count.1", "sink.0"];
 const STATUSES = Object.keys(jobLifecycle.edges) as JobStatus[];
 const WORKER = { id: "w1", host: "here", pid: 7 };
@@ -36,19 +38,23 @@ export function describeCoordination(name: string, open: () => Promise<Coordinat
     afterEach(() => world.close());
 
     const create = (planHash = "hash") =>
-      one.createJob({ name: world.job, planHash, config: '{"n":1}' }, PARTITIONS);
+      one.createJob({ name: world.job, planHash, config: '{"n":1}', layouts: '{"a/b":{}}' }, PARTITIONS);
 
     test("a job is created once; whoever comes later gets the record that is there", async () => {
       const record = {
         name: world.job,
         status: "created",
         incarnation: 1,
+        layouts: '{"a/b":{}}',
+        layoutSeq: 0,
         planHash: "hash",
         config: '{"n":1}',
         failure: undefined,
       };
       expect(await create()).toEqual({ job: record, created: true });
-      const again = await two.createJob({ name: world.job, planHash: "other", config: "{}" }, ["x.0"]);
+      const again = await two.createJob({ name: world.job, planHash: "other", config: "{}", layouts: "{}" }, [
+        "x.0",
+      ]);
       expect(again).toEqual({ job: record, created: false });
       expect((await two.observe()).job).toEqual(record);
     });
@@ -224,11 +230,9 @@ export function describeCoordination(name: string, open: () => Promise<Coordinat
         () => one.leave("w1"),
       ];
       for (const change of changes) {
-        const startedMs = performance.now();
-        const waiting = Promise.resolve(two.waitForChange(10_000));
+        const waiting = Promise.resolve(two.waitForChange(FOREVER_MS));
         await change();
         await waiting;
-        expect(performance.now() - startedMs).toBeLessThan(2000);
       }
     });
 
@@ -240,16 +244,31 @@ export function describeCoordination(name: string, open: () => Promise<Coordinat
         await expect(worker.observe()).rejects.toThrow(JobLostError);
         await expect(worker.join(WORKER)).rejects.toThrow(JobLostError);
         await expect(
-          worker.createJob({ name: world.job, planHash: "hash", config: "{}" }, PARTITIONS),
+          worker.createJob({ name: world.job, planHash: "hash", config: "{}", layouts: "{}" }, PARTITIONS),
         ).rejects.toThrow(JobLostError);
       }
     });
 
+    test("the registry of layouts is raised by one of many who saw the same, and everybody sees what it says", async () => {
+      await expect(one.raiseLayouts(0, "early")).rejects.toThrow(JobNotFoundError);
+      await create();
+      const raised = await Promise.all(["a", "b", "c"].map((layouts) => one.raiseLayouts(0, layouts)));
+      expect(raised.filter(Boolean)).toHaveLength(1);
+      const layouts = ["a", "b", "c"][raised.indexOf(true)];
+      expect((await two.observe()).job).toMatchObject({ layouts, layoutSeq: 1 });
+      // Asking again after a lost answer is answered as the first time.
+      expect(await one.raiseLayouts(0, layouts!)).toBe(true);
+      expect((await two.observe()).job).toMatchObject({ layouts, layoutSeq: 1 });
+      expect(await two.raiseLayouts(1, "d")).toBe(true);
+      expect(await one.raiseLayouts(1, "e")).toBe(false);
+      expect((await one.observe()).job).toMatchObject({ layouts: "d", layoutSeq: 2 });
+    });
+
     test("close ends whatever waits", async () => {
       await create();
-      const waiting = Promise.resolve(one.waitForChange(60_000));
+      const waiting = Promise.resolve(one.waitForChange(FOREVER_MS));
       await one.close();
-      await waitFor(() => waiting.then(() => true), { deadlineMs: 2000, describe: "the end of the wait" });
+      await waitFor(() => waiting.then(() => true), { describe: "the end of the wait" });
     });
   });
 }

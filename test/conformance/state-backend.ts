@@ -2,10 +2,11 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createBatch, type Frame } from "../../src/core/batch.ts";
-import { msgpackCodec } from "../../src/core/codec.ts";
+import { type Codec, msgpackCodec } from "../../src/core/codec.ts";
 import {
   ChannelTornError,
   IncarnationError,
+  LayoutsChangedError,
   PartitionFencedError,
   PartitionMissingError,
   StaleAssignmentError,
@@ -31,6 +32,8 @@ export interface StateBackendWorld {
   anotherBackend(): Promise<StateBackend>;
   /** Adds an entry to a channel behind everybody's back. */
   tamperChannel(channel: string, seq: number, lineage: number): Promise<void>;
+  /** Raises the registry of state layouts by one. */
+  raiseLayouts(): Promise<void>;
   /** Deletes everything. */
   wipe(): Promise<void>;
   ended(): Promise<readonly string[]>;
@@ -85,11 +88,28 @@ export function load(
   keyGroup: number,
   fields: readonly string[],
 ): StateLoad {
-  return { operator: "count", state, shape, keyGroup, codec: msgpackCodec, fields, results: [] };
+  return {
+    operator: "count",
+    state,
+    shape,
+    keyGroup,
+    codec: msgpackCodec,
+    fields,
+    results: [],
+    outdated: [],
+  };
 }
 
 export function request(partition: string, parts: Partial<AttachRequest> = {}): AttachRequest {
-  return { partition, assignmentVersion: 1, incarnation: 1, worker: "w1", outputs: [], ...parts };
+  return {
+    partition,
+    assignmentVersion: 1,
+    incarnation: 1,
+    layoutSeq: 0,
+    worker: "w1",
+    outputs: [],
+    ...parts,
+  };
 }
 
 const codec = msgpackCodec;
@@ -347,6 +367,22 @@ export function describeStateBackend(name: string, open: () => Promise<StateBack
       await expect(world.backend.attach(request("count.0", { incarnation: 2 }))).rejects.toThrow(
         IncarnationError,
       );
+    });
+
+    test("V1 once the registry of layouts is raised, nobody attaches by the old one, and nobody reads by it", async () => {
+      const old = await world.backend.attach(request("count.0"));
+      await world.raiseLayouts();
+      await expect(world.backend.attach(request("count.0"))).rejects.toThrow(LayoutsChangedError);
+      await expect(world.backend.attach(request("count.0", { layoutSeq: 2 }))).rejects.toThrow(
+        LayoutsChangedError,
+      );
+      // Who was refused has fenced nobody: what was read in time is still finished.
+      expect(await old.commit(epoch(1))).toMatchObject({ kind: "OK" });
+      const newer = await world.backend.attach(request("count.0", { layoutSeq: 1 }));
+      const codec: Codec<unknown> = { ...msgpackCodec, version: 2 };
+      const total = writes(3, { scalars: [{ state: "total", codec, fields: ["sa"], values: [1] }] });
+      expect(await newer.commit(epoch(2, { state: [total] }))).toMatchObject({ kind: "OK" });
+      await expect(read("scalar", "total", 3, ["sa"], old)).rejects.toThrow(PartitionFencedError);
     });
 
     test("a partition that was never created is missing", async () => {

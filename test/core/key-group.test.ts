@@ -96,7 +96,9 @@ describe("key groups", () => {
   });
 
   test("refuses what has no stable identity, naming the operator and the remedy", () => {
-    for (const key of [undefined, Number.NaN, { id: 1 }, [1], () => 1, Symbol("x")]) {
+    const cycle: { self?: unknown } = {};
+    cycle.self = cycle;
+    for (const key of [undefined, Number.NaN, { id: 1 }, [1], () => 1, Symbol("x"), cycle, { id: 1n }]) {
       expect(() => hashKey(key, "by-user")).toThrow(UnsupportedKeyError);
       expect(() => encodeKey(key, "by-user")).toThrow(/by-user.*keyCodec/s);
     }

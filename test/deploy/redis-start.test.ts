@@ -3,8 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createClient } from "redis";
 import { afterEach, describe, expect, test } from "vitest";
+import { writePairs } from "../support/paired-writes.ts";
 import { RedisServer } from "../support/redis-server.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -17,18 +17,10 @@ afterEach(() => {
 
 /** A stopped server whose port and directory the script takes over, and which knows how to cut the file. */
 async function layFile(dir: string, pairs: number): Promise<RedisServer> {
-  const server = await RedisServer.start({ appendOnly: true, dir });
+  const server = await RedisServer.start({ appendOnly: true, fsync: "always", dir });
   await writePairs(server.url, pairs);
   await server.kill();
   return server;
-}
-
-async function writePairs(url: string, count: number): Promise<void> {
-  const client = createClient({ url });
-  await client.connect();
-  for (let i = 1; i <= count; i++)
-    await client.multi().incr("left").rPush("log", `entry ${i}`).incr("right").exec();
-  client.destroy();
 }
 
 async function startByScript(server: RedisServer, ...args: string[]): Promise<ChildProcess> {
@@ -37,10 +29,7 @@ async function startByScript(server: RedisServer, ...args: string[]): Promise<Ch
     stdio: "ignore",
   });
   children.push(child);
-  await waitFor(async () => (await server.cli("PING")) === "PONG", {
-    deadlineMs: 10_000,
-    describe: "Redis by script",
-  });
+  await waitFor(async () => (await server.cli("PING")) === "PONG", { describe: "Redis by script" });
   return child;
 }
 
@@ -71,7 +60,7 @@ describe("deploy/redis-start.sh", () => {
     const dir = await mkdtemp(join(tmpdir(), "weir-start-"));
     const server = await layFile(dir, 30);
     server.cutAof(40);
-    const first = await startByScript(server);
+    const first = await startByScript(server, "--appendfsync", "always");
     expect(await server.cli("MGET", "left", "right")).toEqual(["29", "29"]);
     await writePairs(server.url, 1);
     await end(first);

@@ -10,12 +10,14 @@ const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** What the fragments of the page take for granted: its imports and its streams. */
 const PREAMBLE = `
-import { collection, count, emits, LATE_TAG, mean, sideTag, sliding, sum, tumbling, value, type Stream } from "weir";
+import { collection, count, countWindow, cumulative, emits, evictors, LATE_TAG, mean, migrations, pattern, session, sideTag, skipPastLastEvent, sliding, sum, triggers, tumbling, value, type Stream } from "weir";
 import { console } from "weir/connectors/console";
 interface Bid { readonly auction: number; readonly bidder: string; readonly price: number; readonly kind: string }
 interface Sale extends Bid { readonly kind: "sale" }
 interface Order { readonly lines: readonly string[] }
+interface Login { readonly user: string; readonly ok: boolean; readonly at: number; readonly place: string }
 declare const stream: Stream<Bid>;
+declare const logins: Stream<Login>;
 declare const orders: Stream<Order>;
 declare const persons: Stream<{ name: string }>;
 declare const auctions: Stream<{ seller: string }>;
@@ -38,6 +40,7 @@ function modulesOf(page: string): readonly string[] {
 function fromSources(code: string): string {
   return code
     .replaceAll('from "weir"', `from "${ROOT}/src/index.ts"`)
+    .replaceAll('from "weir/testing"', `from "${ROOT}/src/testing/index.ts"`)
     .replaceAll('from "weir/connectors/console"', `from "${ROOT}/src/connectors/console.ts"`);
 }
 
@@ -66,9 +69,9 @@ async function compile(modules: readonly string[]): Promise<string> {
   }
 }
 
-describe("docs/dataflow.md", () => {
+describe.each(["docs/dataflow.md", "docs/testing.md"])("%s", (page) => {
   test("its examples compile", async () => {
-    const modules = modulesOf(await readFile(join(ROOT, "docs/dataflow.md"), "utf8"));
+    const modules = modulesOf(await readFile(join(ROOT, page), "utf8"));
     expect(modules.length).toBeGreaterThan(1);
     expect(await compile(modules)).toBe("");
   });

@@ -21,15 +21,23 @@ async function openCoordination(url: string, job: string, patienceMs?: number): 
   return coordination;
 }
 
-async function startServer(appendOnly: boolean): Promise<RedisServer> {
-  const server = await RedisServer.start({ appendOnly });
+/** What it has answered survives a kill. */
+async function startServer(): Promise<RedisServer> {
+  const server = await RedisServer.start({ appendOnly: true, fsync: "always" });
   cleanUps.push(() => server.stop());
   return server;
 }
 
+/** Longer than a test may take: a wait of this length that ends has been ended. */
+const FOREVER_MS = 3_600_000;
+/** Longer than any machine needs to start a server again. */
+const PATIENT_MS = 60_000;
 const WORKER = { id: "w1", host: "here", pid: 1 };
 const create = (coordination: RedisCoordination, job: string) =>
-  coordination.createJob({ name: job, planHash: "hash", config: "{}" }, ["count.0", "count.1"]);
+  coordination.createJob({ name: job, planHash: "hash", config: "{}", layouts: "{}" }, [
+    "count.0",
+    "count.1",
+  ]);
 
 describeCoordination("redis", async () => {
   const job = uniqueTag("coordination");
@@ -68,18 +76,11 @@ describe("RedisCoordination", () => {
   });
 
   test("survives kill -9 and restart of the server, under way and waiting", async () => {
-    const server = await startServer(true);
+    const server = await startServer();
     const job = "survivor";
-    const one = await openCoordination(server.url, job, 10_000);
+    const one = await openCoordination(server.url, job, PATIENT_MS);
     await create(one, job);
     await one.join(WORKER);
-    await waitFor(
-      async () => String(await server.cli("INFO", "persistence")).includes("aof_buffer_length:0"),
-      {
-        deadlineMs: 5000,
-        describe: "the append-only file",
-      },
-    );
     await server.kill();
     const elected = one.elect("w1", 0);
     await server.restart();
@@ -87,37 +88,32 @@ describe("RedisCoordination", () => {
     expect((await one.observe()).workers.map((worker) => worker.id)).toEqual(["w1"]);
     // The bell rings again over its new link.
     await waitFor(async () => Number(await bellListeners(server, job)) === 1, {
-      deadlineMs: 5000,
       describe: "the bell to be heard again",
     });
     await one.waitForChange(1);
-    const startedMs = performance.now();
-    const waiting = one.waitForChange(10_000);
+    const waiting = one.waitForChange(FOREVER_MS);
     await one.setStatus(["created"], "running");
     await waiting;
-    expect(performance.now() - startedMs).toBeLessThan(2000);
   });
 
   test("gives up after its patience with an error that says what to do", async () => {
-    const server = await startServer(false);
+    const server = await startServer();
     const one = await openCoordination(server.url, "impatient", 300);
     await server.kill();
     await expect(one.observe()).rejects.toMatchObject({ code: "REDIS_UNREACHABLE", retry: "operation" });
   });
 
   test("without a bell it looks often by itself", async () => {
-    const server = await startServer(false);
+    const server = await startServer();
     const one = await openCoordination(server.url, "blind", 300);
     await one.waitForChange(200);
     await server.kill();
     await one.waitForChange(1);
-    const startedMs = performance.now();
-    await one.waitForChange(60_000);
-    expect(performance.now() - startedMs).toBeLessThan(2000);
+    await one.waitForChange(FOREVER_MS);
   });
 
   test("a job is not created over the remains of another", async () => {
-    const server = await startServer(false);
+    const server = await startServer();
     const one = await openCoordination(server.url, "remains");
     await create(one, "remains");
     await server.cli("DEL", new JobKeys("remains").record);
@@ -129,10 +125,11 @@ describe("RedisCoordination", () => {
   });
 
   test("the control plane works although memory is short", async () => {
-    const server = await startServer(false);
+    const server = await startServer();
     const one = await openCoordination(server.url, "full");
     await create(one, "full");
     await server.cli("CONFIG", "SET", "maxmemory", "1mb");
+    expect(await one.raiseLayouts(0, "{}")).toBe(true);
     await one.join(WORKER);
     expect(await one.elect("w1", 0)).toBe(true);
     expect(await one.assign("w1", 1, new Map([["count.0", { worker: "w1", version: 1 }]]))).toBe(true);
@@ -142,7 +139,7 @@ describe("RedisCoordination", () => {
 
 describe("HeartbeatThread", () => {
   async function beating(url: string, job: string, onGone?: () => void) {
-    const coordination = await openCoordination(url, job, 10_000);
+    const coordination = await openCoordination(url, job, PATIENT_MS);
     await create(coordination, job);
     await coordination.join(WORKER);
     const thread = HeartbeatThread.start({ url, job, worker: "w1", intervalMs: 20, progressMs: 0, onGone });
@@ -156,7 +153,7 @@ describe("HeartbeatThread", () => {
     const { coordination, thread, look, beats } = await beating(testRedisUrl(), uniqueTag("beat"));
     thread.progress();
     thread.progress();
-    await waitFor(beats(5), { deadlineMs: 5000, describe: "five beats" });
+    await waitFor(beats(5), { describe: "five beats" });
     expect((await look())?.progress).toBe(2);
     await thread.stop();
     const stopped = (await look())!.beat;
@@ -167,9 +164,9 @@ describe("HeartbeatThread", () => {
 
   test("beats on while the main loop is busy, whose progress stands still", async () => {
     const { look, beats } = await beating(testRedisUrl(), uniqueTag("busy"));
-    await waitFor(beats(2), { deadlineMs: 5000, describe: "the first beats" });
+    await waitFor(beats(2), { describe: "the first beats" });
     const before = (await look())!;
-    const untilMs = performance.now() + 500;
+    const untilMs = performance.now() + 1_000;
     while (performance.now() < untilMs);
     const after = (await look())!;
     expect(after.beat - before.beat).toBeGreaterThan(8);
@@ -177,23 +174,23 @@ describe("HeartbeatThread", () => {
   });
 
   test("beats again after the server was killed and restarted", async () => {
-    const server = await startServer(true);
+    const server = await startServer();
     const { look, beats } = await beating(server.url, "again");
-    await waitFor(beats(3), { deadlineMs: 5000, describe: "the first beats" });
+    await waitFor(beats(3), { describe: "the first beats" });
     await server.restart();
     const { beat } = (await look())!;
-    await waitFor(beats(beat + 3), { deadlineMs: 5000, describe: "beats after the restart" });
+    await waitFor(beats(beat + 3), { describe: "beats after the restart" });
   });
 
   test("a removed worker does not come back by beating, and is told once", async () => {
     let told = 0;
     const { coordination, look, beats } = await beating(testRedisUrl(), uniqueTag("gone"), () => told++);
-    await waitFor(beats(2), { deadlineMs: 5000, describe: "the first beats" });
+    await waitFor(beats(2), { describe: "the first beats" });
     await coordination.leave("w1");
-    await waitFor(() => told === 1, { deadlineMs: 5000, describe: "the news" });
+    await waitFor(() => told === 1, { describe: "the news" });
     expect(await look()).toBeUndefined();
     await coordination.join(WORKER);
-    await waitFor(beats(4), { deadlineMs: 5000, describe: "beats after joining again" });
+    await waitFor(beats(4), { describe: "beats after joining again" });
     expect(told).toBe(1);
   });
 

@@ -122,7 +122,7 @@ describe("wrong servers", () => {
     expect(await session.interruptWait()).toBe(false);
     const coordination = await RedisCoordination.open({ url: job.url, job: job.name });
     await coordination.join({ id: "w", host: "h", pid: 1 });
-    const heard = coordination.waitForChange(10_000);
+    const heard = coordination.waitForChange(3_600_000);
     expect(await coordination.setStatus(["created"], "running")).toBe(true);
     await heard;
     await coordination.close();
@@ -159,7 +159,6 @@ describe("the end of a session", () => {
       session.send(["XADD", direct.data.channel("x:0>0"), "*", "n", String(i)]),
     );
     await waitFor(async () => Number(await server.cli("XLEN", direct.data.channel("x:0>0"))) === 20, {
-      deadlineMs: 5000,
       describe: "the requests to reach Redis",
     });
     proxy.heal();
@@ -182,7 +181,6 @@ describe("the end of a session", () => {
     proxy.inject({ kind: "dropReplies" });
     const answer = handle.commit(epoch(1, { meta: [["src", "1"]] }));
     await waitFor(async () => (await server.cli("HGET", job.data.meta("p.0"), "seq")) === "1", {
-      deadlineMs: 5000,
       describe: "the commit to be applied",
     });
     proxy.heal();
@@ -195,7 +193,7 @@ describe("the end of a session", () => {
   test("a server that stops answering ends the session, and whatever waits for it", async () => {
     const server = await startServer();
     const job = await startJob(server.url, "p.0");
-    const { session, backend, reader } = await job.open({ replyTimeoutMs: 300 });
+    const { session, backend, reader } = await job.open({ replyTimeoutMs: 1_000 });
     const handle = await backend.attach(request("p.0"));
     reader.watch([{ channel: "x:0>0", seq: 0, lineage: 0 }], () => undefined);
     server.pause();
@@ -205,7 +203,7 @@ describe("the end of a session", () => {
     expect(await answer).toMatchObject({ kind: "LOST" });
     expect(session.ended?.cause).toMatchObject({
       code: "REDIS_TIMEOUT",
-      message: expect.stringContaining("300 ms"),
+      message: expect.stringContaining("1000 ms"),
     });
     server.resume();
   });
@@ -217,17 +215,16 @@ describe("the end of a session", () => {
     const victim = clients.find((line) => /name=victim-\w+-waiting/.test(line));
     await job.command("CLIENT", "KILL", "ID", /id=(\d+)/.exec(victim ?? "")?.[1] ?? "");
     await waitFor(() => session.ended !== undefined, {
-      deadlineMs: 5000,
       describe: "the end of the session",
     });
     await expect(session.send(["PING"])).rejects.toMatchObject({ code: "SESSION_ENDED" });
   });
 
   test("a main loop that was busy for long blames nobody", async () => {
-    const connection = await RedisConnection.open({ url: testRedisUrl(), name: "busy", replyTimeoutMs: 100 });
-    for (let i = 0; i < 3; i++) {
+    const connection = await RedisConnection.open({ url: testRedisUrl(), name: "busy", replyTimeoutMs: 300 });
+    for (let i = 0; i < 2; i++) {
       const reply = connection.send(["PING"]);
-      const untilMs = performance.now() + 300;
+      const untilMs = performance.now() + 900;
       while (performance.now() < untilMs);
       expect(await reply).toBe("PONG");
     }
@@ -235,9 +232,9 @@ describe("the end of a session", () => {
   });
 
   test("an idle link is no silent one", async () => {
-    const connection = await RedisConnection.open({ url: testRedisUrl(), name: "idle", replyTimeoutMs: 50 });
+    const connection = await RedisConnection.open({ url: testRedisUrl(), name: "idle", replyTimeoutMs: 300 });
     const other = await RedisConnection.open({ url: testRedisUrl(), name: "wait" });
-    await other.send(["BLPOP", uniqueTag("nothing"), "0.3"]);
+    await other.send(["BLPOP", uniqueTag("nothing"), "1.2"]);
     expect(connection.ended).toBeUndefined();
     expect(await connection.send(["PING"])).toBe("PONG");
     connection.close();

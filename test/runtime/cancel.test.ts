@@ -11,7 +11,7 @@ const PARTITIONS = ["a.0", "a.1"];
 async function cancelling() {
   const clock = new ManualClock();
   const coordination = new EmbeddedCoordination("job", new EmbeddedStore(), clock);
-  await coordination.createJob({ name: "job", planHash: "h", config: "{}" }, PARTITIONS);
+  await coordination.createJob({ name: "job", planHash: "h", config: "{}", layouts: "{}" }, PARTITIONS);
   for (const id of ["w1", "w2"]) await coordination.join({ id, host: "h", pid: 1 });
   const leaderOf = (id: string): Leader =>
     new Leader(coordination, id, PARTITIONS, clock, defaultDetectorSettings);

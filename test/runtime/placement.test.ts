@@ -8,19 +8,21 @@ const facts = fc
   .record({
     stages: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 }),
     eligible: fc.uniqueArray(fc.constantFrom("w1", "w2", "w3", "w4", "w5"), { maxLength: 5 }),
-    owners: fc.array(fc.constantFrom("w1", "w2", "w3", "w4", "w5", "gone", ""), {
+    draining: fc.uniqueArray(fc.constantFrom("d1", "d2")),
+    owners: fc.array(fc.constantFrom("w1", "w2", "w3", "w4", "w5", "d1", "d2", "gone", ""), {
       minLength: 36,
       maxLength: 36,
     }),
     ended: fc.array(fc.boolean(), { minLength: 36, maxLength: 36 }),
   })
-  .map(({ stages, eligible, owners, ended }): PlacementFacts => {
+  .map(({ stages, eligible, draining, owners, ended }): PlacementFacts => {
     const partitions = stages.flatMap((count, stage) =>
       Array.from({ length: count }, (_, index) => `stage${stage}.${index}`),
     );
     return {
       partitions,
       eligible,
+      draining: new Set(draining),
       ended: new Set(partitions.filter((_, i) => ended[i])),
       assignments: new Map(
         partitions.flatMap((partition, i): [string, Assignment][] =>
@@ -30,16 +32,23 @@ const facts = fc
     };
   });
 
+/** Partitions that need an owner and are not with a worker that drains. */
+function toPlace({ partitions, ended, draining, assignments }: PlacementFacts): string[] {
+  return partitions.filter(
+    (partition) => !ended.has(partition) && !draining.has(assignments.get(partition)?.worker ?? ""),
+  );
+}
+
 function apply({ assignments }: PlacementFacts, changes: Map<string, Assignment>): Map<string, Assignment> {
   return new Map([...assignments, ...changes]);
 }
 
 describe("decidePlacement", () => {
-  test("A5 every live partition gets an eligible owner, A6 loads differ by at most one", () => {
+  test("A5 every live partition gets an eligible owner or stays with a draining one, A6 loads differ by at most one", () => {
     fc.assert(
       fc.property(facts, (given) => {
         const after = apply(given, decidePlacement(given));
-        const live = given.partitions.filter((partition) => !given.ended.has(partition));
+        const live = toPlace(given);
         if (given.eligible.length === 0) return;
         const loads = given.eligible.map(
           (worker) => live.filter((partition) => after.get(partition)?.worker === worker).length,
@@ -53,7 +62,7 @@ describe("decidePlacement", () => {
   test("A2 A7 versions grow with a new owner; a partition moves only from the gone or the overloaded", () => {
     fc.assert(
       fc.property(facts, (given) => {
-        const live = given.partitions.filter((partition) => !given.ended.has(partition));
+        const live = toPlace(given);
         const most = Math.ceil(live.length / Math.max(1, given.eligible.length));
         const held = (worker: string): number =>
           live.filter((partition) => given.assignments.get(partition)?.worker === worker).length;
@@ -64,6 +73,29 @@ describe("decidePlacement", () => {
           if (before !== undefined && given.eligible.includes(before.worker))
             expect(held(before.worker)).toBeGreaterThanOrEqual(most);
         }
+      }),
+    );
+  });
+
+  test("A8 what a draining worker holds stays with it, and it is given nothing", () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        for (const [partition, { worker }] of decidePlacement(given)) {
+          expect(given.draining).not.toContain(worker);
+          expect(given.draining).not.toContain(given.assignments.get(partition)?.worker);
+        }
+      }),
+    );
+  });
+
+  test("A7 A8 when a draining worker has left, only its own partitions move", () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const during = apply(given, decidePlacement(given));
+        const left = { ...given, assignments: during, draining: new Set<string>() };
+        if (given.eligible.length === 0) return;
+        for (const partition of decidePlacement(left).keys())
+          expect(given.draining).toContain(during.get(partition)?.worker);
       }),
     );
   });
@@ -81,7 +113,10 @@ describe("decidePlacement", () => {
     const partitions = ["a.0", "a.1", "a.2", "a.3", "b.0", "b.1", "b.2", "b.3"];
     const assignments = new Map(partitions.map((partition) => [partition, { worker: "w1", version: 1 }]));
     const moved = [
-      ...decidePlacement({ partitions, ended: new Set(), assignments, eligible: ["w1", "w2"] }).keys(),
+      ...decidePlacement({
+        ...{ partitions, assignments, eligible: ["w1", "w2"] },
+        ...{ ended: new Set(), draining: new Set() },
+      }).keys(),
     ];
     expect(moved.filter((partition) => partition.startsWith("a")).length).toBe(2);
     expect(moved.length).toBe(4);
@@ -120,13 +155,41 @@ describe("FailureDetector", () => {
     for (let ms = 0; ms <= 3_000; ms += 200) expect(detector.observe([worker("a", beat--)], ms)).toEqual([]);
   });
 
-  test("an observer that paused itself accuses nobody", () => {
+  test("A4 an observer that paused itself accuses nobody for it", () => {
     const detector = new FailureDetector(settings);
     detector.observe([worker("a", 5)], 0);
-    expect(detector.observe([worker("a", 5)], 60_000)).toEqual([]);
-    expect(detector.observe([worker("a", 5)], 60_400)).toEqual([]);
-    expect(detector.observe([worker("a", 5)], 60_800)).toEqual([]);
-    expect(detector.observe([worker("a", 5)], 61_000)).toEqual(["a"]);
+    for (let ms = 60_000; ms <= 60_600; ms += 200) expect(detector.observe([worker("a", 5)], ms)).toEqual([]);
+    expect(detector.observe([worker("a", 5)], 60_800)).toEqual(["a"]);
+  });
+
+  test("A4 a worker that beats is alive whenever the observer looks, however long it paused", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1 }), (gaps) => {
+        const detector = new FailureDetector(settings);
+        let ms = 0;
+        for (const gap of gaps) {
+          ms += gap;
+          expect(detector.observe([worker("a", ms)], ms)).toEqual([]);
+        }
+      }),
+    );
+  });
+
+  test("a dead worker is found however short deadAfterMs is against the rounds", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 2_000 }),
+        fc.integer({ min: 1, max: 2_000 }),
+        (deadAfterMs, roundMs) => {
+          const detector = new FailureDetector({ ...settings, deadAfterMs });
+          let rounds = 0;
+          while (detector.observe([worker("a", 5, rounds)], rounds * roundMs).length === 0) rounds++;
+          const foundMs = rounds * roundMs;
+          expect(foundMs).toBeGreaterThanOrEqual(deadAfterMs);
+          expect(foundMs).toBeLessThanOrEqual(deadAfterMs + 4 * roundMs);
+        },
+      ),
+    );
   });
 
   test("a worker that has just joined may take its time for the first beat, but not for ever", () => {

@@ -43,7 +43,7 @@ async function dial(): Promise<Line> {
   return line;
 }
 
-const soon = (what: string) => ({ deadlineMs: 5_000, describe: what, intervalMs: 2 });
+const soon = (what: string) => ({ describe: what, intervalMs: 2 });
 
 async function ask(line: Line, command: string, reply: string): Promise<void> {
   const before = line.replies.length;

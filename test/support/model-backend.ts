@@ -1,6 +1,8 @@
 // ModelBackend — the smallest storage that keeps the contract of StateBackend's loads and commits, to compare with.
 //
 // `stage` serialises an epoch as a real commit does before it returns; `apply` makes the oldest staged epoch visible.
+// Every value keeps the version that wrote it, and is read by the codec of the load, which migrates what is older.
+//
 // A sharing model (embedded jobs) keeps the very objects, and `checkUnchanged` tells when somebody changed them in place.
 import { isDeepStrictEqual } from "node:util";
 import type { Codec } from "../../src/core/codec.ts";
@@ -100,19 +102,35 @@ export class ModelBackend {
   load(loads: readonly StateLoad[]): void {
     for (const load of loads) {
       this.fieldsLoaded += load.fields.length;
+      const outdated: number[] = [];
+      load.outdated = outdated;
       const group = this.#groups.get(`${load.operator}/${load.keyGroup}`);
-      load.results = load.fields.map((field) => {
+      load.results = load.fields.map((field, i) => {
+        const read = (stored: Stored): unknown => {
+          if (!this.shares && stored.codec.version !== load.codec.version && outdated.at(-1) !== i)
+            outdated.push(i);
+          return this.#read(stored, load.codec);
+        };
         const address = `${load.state}/${field}`;
         if (group === undefined) return undefined;
         if (load.shape === "scalar") {
           const stored = group.scalars.get(address);
-          return stored && this.#read(stored);
+          return stored && read(stored);
         }
-        if (load.shape === "list") return group.lists.get(address)?.map((stored) => this.#read(stored));
+        if (load.shape === "list") return group.lists.get(address)?.map(read);
         const entries = group.maps.get(address);
-        return entries && new Map([...entries].map(([key, stored]) => [key, this.#read(stored)]));
+        return entries && new Map([...entries].map(([key, stored]) => [key, read(stored)]));
       });
     }
+  }
+
+  /** How many values of each version are stored. */
+  versions(): Map<number, number> {
+    const versions = new Map<number, number>();
+    for (const group of this.#groups.values())
+      for (const { codec } of valuesOf(group))
+        versions.set(codec.version, (versions.get(codec.version) ?? 0) + 1);
+    return versions;
   }
 
   timers(operator: string): [number, StoredTimer[]][] {
@@ -144,12 +162,7 @@ export class ModelBackend {
   /** @throws when an object that storage holds was changed in place */
   checkUnchanged(): void {
     for (const [id, group] of this.#groups) {
-      const all = [
-        ...group.scalars.values(),
-        ...[...group.lists.values()].flat(),
-        ...[...group.maps.values()].flatMap((entries) => [...entries.values()]),
-      ];
-      for (const { codec, bytes, shared } of all)
+      for (const { codec, bytes, shared } of valuesOf(group))
         if (this.shares && !isDeepStrictEqual(codec.decode(bytes), shared))
           throw new Error(
             `${id}: stored ${JSON.stringify(codec.decode(bytes))} became ${JSON.stringify(shared)}`,
@@ -161,8 +174,12 @@ export class ModelBackend {
     return { codec, bytes: Uint8Array.from(codec.encode(value)), shared: value };
   }
 
-  #read(stored: Stored): unknown {
-    return this.shares ? stored.shared : stored.codec.decode(stored.bytes);
+  #read({ codec, bytes, shared }: Stored, by: Codec<unknown> = codec): unknown {
+    if (this.shares) return shared;
+    if (codec.version === by.version) return by.decode(bytes);
+    if (by.older === undefined)
+      throw new Error(`stored in version ${codec.version}, read by version ${by.version}`);
+    return by.older.decode(codec.version, bytes);
   }
 
   #group(operator: string, keyGroup: number): Group {
@@ -174,4 +191,12 @@ export class ModelBackend {
     }
     return group;
   }
+}
+
+function valuesOf({ scalars, lists, maps }: Group): Stored[] {
+  return [
+    ...scalars.values(),
+    ...[...lists.values()].flat(),
+    ...[...maps.values()].flatMap((entries) => [...entries.values()]),
+  ];
 }

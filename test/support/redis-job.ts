@@ -31,7 +31,7 @@ export class RedisJob {
   static async create(url: string, name: string, partitions: readonly string[]): Promise<RedisJob> {
     const job = new RedisJob(url, name);
     const { session } = await job.open();
-    const record = { name, planHash: "hash", config: "{}" };
+    const record = { name, planHash: "hash", config: "{}", layouts: "{}" };
     await session.run(createJobScript, createJobCall(job.keys, record, partitions));
     session.close();
     return job;

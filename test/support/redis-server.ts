@@ -4,12 +4,12 @@
 // Does not:  share anything with the Redis of `testRedisUrl()`; install a binary (global-setup does).
 //
 // The tests' Redis forgets and tears in the ways that protocol.md section 4 lists, on purpose:
-//   kill() then restart()                        loses nothing: the file is in the page cache
+//   kill() then restart()                        loses nothing that reached the file, see `fsync`
 //   kill(), cutAof(n), restart({ repair: true }) rolls back to an earlier moment, transactions whole
 //   the same with `loadTruncated: true` and no repair, twice: a torn transaction is executed later (the control)
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -19,8 +19,14 @@ import { findCheckAof, requireRedisBinary } from "./redis-binary.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface RedisServerOptions {
-  /** Keep an append-only file (fsync every second). Default false: nothing survives the process. */
+  /** Keep an append-only file. Default false: nothing survives the process. */
   readonly appendOnly?: boolean;
+  /**
+   * When that file is brought to the disk. Default `everysec`, as users have it: while an fsync takes long, the server
+   * keeps newer writes back for up to two seconds, so that even a kill can lose them. `always`: what was answered is in
+   * the file; for tests that count what it holds.
+   */
+  readonly fsync?: "everysec" | "always";
   /** `maxmemory` as Redis reads it, for example "32mb". Default: no limit. The policy is always noeviction. */
   readonly maxmemory?: string;
   /** Load a torn append-only file as Redis does by default. Default false: refuse it (hole H28). */
@@ -38,13 +44,15 @@ export interface AofCut {
   readonly file: string;
   readonly bytesBefore: number;
   readonly bytesAfter: number;
+  /** The tail that is gone. */
+  readonly removed: Buffer;
 }
 
 /** What `cli` returns: node-redis' reply in RESP2, text where Redis sent bytes. */
 export type RedisReply = string | number | null | readonly RedisReply[];
 
-const startDeadlineMs = 15_000;
-const exitDeadlineMs = 10_000;
+/** After so long without an end a SIGTERM becomes a SIGKILL. */
+const exitDeadlineMs = 30_000;
 
 export class RedisServer {
   readonly port: number;
@@ -127,11 +135,12 @@ export class RedisServer {
     if (this.#process !== undefined)
       throw new Error(`cutAof on port ${this.port}: the server still runs, kill it first`);
     const file = this.#newestAof();
-    const bytesBefore = statSync(file).size;
+    const content = readFileSync(file);
+    const bytesBefore = content.length;
     const wanted = bytes === "random" ? 1 + Math.floor(random() * Math.min(30_000, bytesBefore)) : bytes;
     const bytesAfter = Math.max(0, bytesBefore - wanted);
     truncateSync(file, bytesAfter);
-    return { file, bytesBefore, bytesAfter };
+    return { file, bytesBefore, bytesAfter, removed: content.subarray(bytesAfter) };
   }
 
   /**
@@ -177,7 +186,7 @@ export class RedisServer {
   async cli(...args: readonly (string | number)[]): Promise<RedisReply> {
     const client = createClient({
       RESP: 2,
-      socket: { host: "127.0.0.1", port: this.port, reconnectStrategy: false, connectTimeout: 2_000 },
+      socket: { host: "127.0.0.1", port: this.port, reconnectStrategy: false, connectTimeout: 20_000 },
     });
     client.on("error", () => undefined); // the pending command rejects with the same error
     try {
@@ -188,12 +197,16 @@ export class RedisServer {
     }
   }
 
+  /** @returns `master_replid`: another one after every restart */
+  async history(): Promise<string> {
+    return /master_replid:(\w+)/.exec(String(await this.cli("INFO", "replication")))![1]!;
+  }
+
   async #launch(): Promise<void> {
     const running = new RunningProcess(this.#binary, this.#args(), this.dir, this.#ownsDir);
     this.#process = running;
     try {
       await waitFor(() => running.hasExited || this.#answersItself(running.pid), {
-        deadlineMs: startDeadlineMs,
         describe: () => `Redis on port ${this.port} to answer PING; its log ends with:\n${running.logTail()}`,
         intervalMs: 5,
       });
@@ -213,10 +226,16 @@ export class RedisServer {
   }
 
   #args(): string[] {
-    const { appendOnly = false, maxmemory, loadTruncated = false, extraArgs = [] } = this.#options;
+    const {
+      appendOnly = false,
+      fsync = "everysec",
+      maxmemory,
+      loadTruncated = false,
+      extraArgs = [],
+    } = this.#options;
     const args = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.dir, "--daemonize", "no"];
     args.push("--save", "", "--maxmemory-policy", "noeviction");
-    args.push("--appendonly", appendOnly ? "yes" : "no", "--appendfsync", "everysec");
+    args.push("--appendonly", appendOnly ? "yes" : "no", "--appendfsync", fsync);
     args.push("--aof-load-truncated", loadTruncated ? "yes" : "no");
     if (maxmemory !== undefined) args.push("--maxmemory", maxmemory);
     return [...args, ...extraArgs];

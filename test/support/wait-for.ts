@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface WaitForOptions {
-  /** Milliseconds after which the wait fails. */
-  readonly deadlineMs: number;
+  /**
+   * Milliseconds after which the wait fails. Default 60,000: a condition that comes true costs none of it, and a slow
+   * machine is no fault. Give another only where the time itself is what is tested.
+   */
+  readonly deadlineMs?: number;
   /** What is awaited, for the error: "the take-over of count.1". A function is asked when the wait fails. */
   readonly describe: string | (() => string);
   /** Pause between two looks, in ms. Default 10: short beside any deadline, long beside one look. */
@@ -13,6 +16,8 @@ export interface WaitForOptions {
 export class WaitDeadlineError extends Error {
   override readonly name: string = "WaitDeadlineError";
 }
+
+const DEFAULT_DEADLINE_MS = 60_000;
 
 type Truthy<T> = Exclude<T, false | 0 | 0n | "" | null | undefined>;
 
@@ -28,7 +33,7 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitForOptions,
 ): Promise<Truthy<Awaited<T>>> {
-  const { deadlineMs, describe, intervalMs = 10 } = options;
+  const { deadlineMs = DEFAULT_DEADLINE_MS, describe, intervalMs = 10 } = options;
   const startedMs = performance.now();
   let lastSeen: unknown;
   let lastError: unknown;

@@ -50,10 +50,6 @@ export class Mailbox<Control, Data> {
     this.capacity = capacity;
   }
 
-  get controlCount(): number {
-    return this.#control.size;
-  }
-
   get dataCount(): number {
     return this.#data.size;
   }

@@ -47,14 +47,14 @@ export class FileSinkError extends EngineError<"FILE_SINK"> {
 export function describeFileFailure(error: unknown): string {
   switch ((error as NodeJS.ErrnoException).code) {
     case "ENOENT":
-      return "it does not exist; relative paths start at the directory in which the worker was started";
+      return `it does not exist; relative paths start where the worker was started, here ${process.cwd()}`;
     case "EISDIR":
-      return "it is a directory";
+      return "it is a directory; give the path of a file";
     case "EACCES":
     case "EPERM":
-      return "permission denied";
+      return "permission denied; check its owner and mode, and those of its directory";
     case "ENOSPC":
-      return "no space left on the device";
+      return "no space left on the device; make room";
     default:
       return error instanceof Error ? error.message : String(error);
   }

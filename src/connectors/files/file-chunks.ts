@@ -78,3 +78,8 @@ export class FileChunks {
     }
   }
 }
+
+/** The first chunk of a text file without the mark that some programs put in front. */
+export function withoutByteOrderMark(chunk: Buffer): Buffer {
+  return chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf ? chunk.subarray(3) : chunk;
+}

@@ -43,11 +43,9 @@ export function listPaths(owner: string, given: FilePaths): string[] {
 }
 
 async function fileSplit(path: string): Promise<SourceSplit> {
-  try {
-    if ((await stat(path)).isDirectory()) throw new FileSourceError(path, "it is a directory");
-  } catch (error) {
-    if (error instanceof FileSourceError) throw error;
+  const stats = await stat(path).catch((error: unknown) => {
     throw new FileSourceError(path, describeFileFailure(error), error);
-  }
+  });
+  if (stats.isDirectory()) throw new FileSourceError(path, "it is a directory; give the path of a file");
   return { id: path, path };
 }

@@ -4,7 +4,7 @@
 // are skipped. At most one chunk of the file and the records in it are in memory.
 import type { Awaitable } from "../../core/ports/state-backend.ts";
 import type { Json, ReadFailure, SourceBatch, SplitReader } from "../contract.ts";
-import { RecordFormatError, type RecordSchema, validateRecords } from "../validate.ts";
+import { RecordFormatError, type RecordSchema, toSourceBatch } from "../validate.ts";
 import { FileChunks } from "./file-chunks.ts";
 
 /** A record that the format could tell apart but not read. */
@@ -123,21 +123,12 @@ export class IndexedFileReader<T> implements SplitReader<T> {
     }
     this.#taken += end - this.#head;
     this.#head = end;
-    const position = { record: this.#taken };
-    const over = this.#complete && end === this.#values.length;
-    const validated = validateRecords(schema, {
+    return toSourceBatch(schema, {
       values,
       where: (index) => `${path} ${unit} ${marks[index]}`,
+      failures,
+      position: { record: this.#taken },
+      end: this.#complete && end === this.#values.length,
     });
-    const toBatch = (good: { records: T[]; failures: ReadFailure[] | undefined }): SourceBatch<T> => {
-      if (good.failures !== undefined) failures.push(...good.failures);
-      return {
-        records: good.records,
-        failures: failures.length === 0 ? undefined : failures,
-        position,
-        end: over,
-      };
-    };
-    return validated instanceof Promise ? validated.then(toBatch) : toBatch(validated);
   }
 }

@@ -4,6 +4,7 @@ import { checkOptions, InvalidOptionError } from "../../core/options.ts";
 import type { Source } from "../contract.ts";
 import { checkSchema, type RecordSchema } from "../validate.ts";
 import { FileFormatError } from "./errors.ts";
+import { withoutByteOrderMark } from "./file-chunks.ts";
 import { createFileSource, type FilePaths, listPaths } from "./file-source.ts";
 import { IndexedFileReader, type RecordFound, type RecordParser } from "./indexed-file-reader.ts";
 
@@ -103,8 +104,4 @@ class JsonArrayParser implements RecordParser {
       `there is ${found} where the array of records is expected; option at names the way to an array inside`,
     );
   }
-}
-
-export function withoutByteOrderMark(chunk: Buffer): Buffer {
-  return chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf ? chunk.subarray(3) : chunk;
 }

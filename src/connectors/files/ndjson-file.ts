@@ -2,10 +2,9 @@
 import { checkOptions, checkWholeNumber } from "../../core/options.ts";
 import type { Awaitable } from "../../core/ports/state-backend.ts";
 import type { Json, ReadFailure, Source, SourceBatch, SplitReader } from "../contract.ts";
-import { checkSchema, RecordFormatError, type RecordSchema, validateRecords } from "../validate.ts";
-import { FileChunks } from "./file-chunks.ts";
+import { checkSchema, RecordFormatError, type RecordSchema, toSourceBatch } from "../validate.ts";
+import { FileChunks, withoutByteOrderMark } from "./file-chunks.ts";
 import { createFileSource, type FilePaths, listPaths } from "./file-source.ts";
-import { withoutByteOrderMark } from "./json-file.ts";
 
 export interface NdjsonFileOptions<T = unknown> {
   /** Checks and types each record: a Standard Schema (zod, valibot, arktype, ...). Default: none, records are unknown. */
@@ -181,20 +180,13 @@ class NdjsonReader<T> implements SplitReader<T> {
   #finish(values: unknown[], lines: readonly number[], failures: ReadFailure[]): Awaitable<SourceBatch<T>> {
     const position = { offset: this.#offset, line: this.#line };
     const end = this.#complete && this.#partBytes === 0 && this.#head === this.#chunk.length;
-    const validated = validateRecords(this.#schema, {
+    return toSourceBatch(this.#schema, {
       values,
       where: (index) => `${this.#chunks.path} line ${lines[index]}`,
+      failures,
+      position,
+      end,
     });
-    const toBatch = (good: { records: T[]; failures: ReadFailure[] | undefined }): SourceBatch<T> => {
-      if (good.failures !== undefined) failures.push(...good.failures);
-      return {
-        records: good.records,
-        failures: failures.length === 0 ? undefined : failures,
-        position,
-        end,
-      };
-    };
-    return validated instanceof Promise ? validated.then(toBatch) : toBatch(validated);
   }
 }
 

@@ -23,6 +23,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { toError } from "../../core/errors.ts";
 import { checkOptions, InvalidOptionError } from "../../core/options.ts";
 import type { Prepared, Sink, SinkContext, SinkWriter } from "../contract.ts";
+import { jsonText } from "../json-text.ts";
 import { describeFileFailure, FileSinkError, FileSinkTornError } from "./errors.ts";
 
 export interface NdjsonSinkOptions<T = unknown> {
@@ -87,7 +88,8 @@ class NdjsonWriter<T> implements SinkWriter<T> {
   #writes: Promise<void> = Promise.resolve();
   /** Length in the last token; undefined before the first one. */
   #preparedBytes: number | undefined;
-  #published = false;
+  /** The step that makes the file visible, from the first durable epoch on. */
+  #publishing: Promise<void> | undefined;
 
   private constructor(
     visible: string,
@@ -164,18 +166,15 @@ class NdjsonWriter<T> implements SinkWriter<T> {
     return { token: { ...token } };
   }
 
-  async committed(): Promise<void> {
-    if (this.#published) return;
-    this.#published = true;
-    await this.#try(async () => {
-      await removeEarlierAttempts(this.#visible, this.#attempt);
-      await rename(this.#own, this.#visible);
-      if (this.#fsync) await syncDirectory(dirname(this.#visible));
-    });
+  /** Every epoch waits for the one publication, so that no later epoch is told before the file is there. */
+  committed(): Promise<void> {
+    this.#publishing ??= this.#publish();
+    return this.#publishing;
   }
 
   async close(_graceful: boolean): Promise<void> {
     await this.#writes.catch(() => {}); // told by prepare
+    await this.#publishing?.catch(() => {}); // told by committed
     await this.#handle.close();
     // A file that a token names stays, even if its commit seems to have failed: it may be durable after all.
     if (this.#preparedBytes === undefined) await rm(this.#own, { force: true });
@@ -194,6 +193,14 @@ class NdjsonWriter<T> implements SinkWriter<T> {
     this.#writes.catch(() => {}); // told by prepare
   }
 
+  async #publish(): Promise<void> {
+    await this.#try(async () => {
+      await removeEarlierAttempts(this.#visible, this.#attempt);
+      await rename(this.#own, this.#visible);
+      if (this.#fsync) await syncDirectory(dirname(this.#visible));
+    });
+  }
+
   async #try(step: () => Promise<void>): Promise<void> {
     try {
       await step();
@@ -204,14 +211,7 @@ class NdjsonWriter<T> implements SinkWriter<T> {
 }
 
 function jsonLine(record: unknown): string {
-  try {
-    return JSON.stringify(record) ?? "null";
-  } catch {
-    // With bigints; a replacer makes every record several times slower, so it is the exception.
-    return JSON.stringify(record, (_name, value: unknown) =>
-      typeof value === "bigint" ? String(value) : value,
-    );
-  }
+  return jsonText(record) ?? "null";
 }
 
 /** Beside the visible file, so that a rename stays on one device. */

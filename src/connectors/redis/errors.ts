@@ -40,13 +40,11 @@ export class StreamResetError extends EngineError<"STREAM_RESET"> {
   }
 }
 
-/** A record cannot be written as the fields of a stream entry. */
+/** A record cannot be written as an entry of a stream. */
 export class StreamFieldError extends EngineError<"STREAM_FIELD"> {
-  constructor(stream: string, problem: string) {
-    super(
-      "STREAM_FIELD",
-      `redisStreamSink("${stream}"): ${problem}; use format "json", or records of texts, numbers, booleans, bigints and bytes`,
-      { details: { stream, problem } },
-    );
+  constructor(stream: string, problem: string, remedy: string) {
+    super("STREAM_FIELD", `redisStreamSink("${stream}"): ${problem}; ${remedy}`, {
+      details: { stream, problem },
+    });
   }
 }

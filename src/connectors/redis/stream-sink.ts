@@ -1,7 +1,9 @@
 // redisStreamSink — records as entries of a Redis stream, added by the commit itself: exactly once.
 import { checkOptions, checkWholeNumber, InvalidOptionError } from "../../core/options.ts";
 import type { ExternalAppend } from "../../core/ports/state-backend.ts";
+import { shortJson } from "../../core/short-json.ts";
 import type { Prepared, Sink, SinkWriter } from "../contract.ts";
+import { jsonText } from "../json-text.ts";
 import { StreamFieldError } from "./errors.ts";
 
 export interface RedisStreamSinkOptions {
@@ -71,10 +73,13 @@ class StreamWriter implements SinkWriter<unknown> {
   close(): void {}
 
   #toJson(record: unknown): string {
-    const text = JSON.stringify(record, (_name, value: unknown) =>
-      typeof value === "bigint" ? String(value) : value,
-    );
-    if (text === undefined) throw new StreamFieldError(this.#stream, `a record is ${typeof record}`);
+    const text = jsonText(record);
+    if (text === undefined)
+      throw new StreamFieldError(
+        this.#stream,
+        `there is no JSON for the record ${shortJson(record)}`,
+        "give records that JSON can hold",
+      );
     return text;
   }
 
@@ -82,7 +87,8 @@ class StreamWriter implements SinkWriter<unknown> {
     if (typeof record !== "object" || record === null)
       throw new StreamFieldError(
         this.#stream,
-        `a record is ${record === null ? "null" : typeof record}, not an object`,
+        `the record ${shortJson(record)} is no object`,
+        'use format "json", or records that are objects',
       );
     const fields: (string | Uint8Array)[] = [];
     for (const [name, value] of Object.entries(record)) {
@@ -91,7 +97,11 @@ class StreamWriter implements SinkWriter<unknown> {
     }
     // Redis has no entry without fields.
     if (fields.length === 0)
-      throw new StreamFieldError(this.#stream, "a record has no property with a value");
+      throw new StreamFieldError(
+        this.#stream,
+        `the record ${shortJson(record)} has no property with a value`,
+        'use format "json", or filter such records out',
+      );
     return fields;
   }
 
@@ -105,7 +115,11 @@ class StreamWriter implements SinkWriter<unknown> {
         return String(value);
       default:
         if (value instanceof Uint8Array) return value;
-        throw new StreamFieldError(this.#stream, `property "${name}" of a record is a ${typeof value}`);
+        throw new StreamFieldError(
+          this.#stream,
+          `property "${name}" is ${shortJson(value)}`,
+          'use format "json", or properties that are texts, numbers, booleans, bigints or bytes',
+        );
     }
   }
 }

@@ -4,7 +4,13 @@ import { toError } from "../../core/errors.ts";
 import { checkOptions, InvalidOptionError } from "../../core/options.ts";
 import type { Awaitable } from "../../core/ports/state-backend.ts";
 import type { Json, ReadFailure, Source, SourceBatch, SourceContext, SplitReader } from "../contract.ts";
-import { checkSchema, RecordFormatError, type RecordSchema, validateRecords } from "../validate.ts";
+import {
+  checkSchema,
+  type ReadRecords,
+  RecordFormatError,
+  type RecordSchema,
+  toSourceBatch,
+} from "../validate.ts";
 import { StreamReadError, StreamResetError, StreamUrlMissingError } from "./errors.ts";
 import { connectStreamClient, type StreamClient, type StreamEntry } from "./stream-client.ts";
 import { parseTraceparent } from "./traceparent.ts";
@@ -178,23 +184,11 @@ class StreamReader<T> implements SplitReader<T> {
     this.#head = end;
     this.#position = taken.at(-1)?.id ?? this.#position;
     const decoded = decodeEntries(this.#stream, taken, this.#options);
-    const position = this.#position;
-    const validated = validateRecords(this.#options.schema, decoded);
-    const toBatch = (good: Omit<SourceBatch<T>, "position" | "end">): SourceBatch<T> => {
-      const failures = [...decoded.failures, ...(good.failures ?? [])];
-      return { ...good, failures: failures.length === 0 ? undefined : failures, position, end: false };
-    };
-    return validated instanceof Promise ? validated.then(toBatch) : toBatch(validated);
+    return toSourceBatch(this.#options.schema, { ...decoded, position: this.#position, end: false });
   }
 }
 
-interface DecodedEntries {
-  readonly values: unknown[];
-  readonly timestamps: number[];
-  readonly traces: TraceMark[] | undefined;
-  readonly failures: ReadFailure[];
-  where(index: number): string;
-}
+type DecodedEntries = Omit<ReadRecords, "position" | "end">;
 
 function decodeEntries<T>(
   stream: string,

@@ -7,6 +7,7 @@
 //   A1  At most one leader per term; a deposed leader changes nothing.
 //   A2  The assignment version of a partition never decreases and grows with every change of owner.
 //   A3  The job's status follows its life cycle; a final status is never left.
+//   V1  Once the registry of state layouts is raised, no attempt that goes by an earlier one attaches or reads.
 import type { PartitionId } from "../ids.ts";
 import type { Awaitable } from "./state-backend.ts";
 
@@ -22,7 +23,7 @@ export interface WorkerBeat extends WorkerInfo {
   readonly beat: number;
   /** Raised by the main loop: stands still when the loop hangs although the thread beats. */
   readonly progress: number;
-  /** The worker asked to leave: give it nothing and take its partitions. */
+  /** The worker asked to leave: it is given nothing, and others get its partitions once it has drained them. */
   readonly leaving: boolean;
   /** JSON of the worker's last {@link Coordination.report}; undefined before the first. */
   readonly report: string | undefined;
@@ -53,12 +54,19 @@ export interface JobRecord {
   readonly name: string;
   readonly status: JobStatus;
   readonly incarnation: number;
-  /** Hash over everything that must not change while state lives: stages, names, partitions, edges, state layouts. */
+  /** Hash over everything that must not change while state lives: stages, names, partitions, edges. */
   readonly planHash: string;
   /** JSON of what a joining worker must know: partition counts, source splits. */
   readonly config: string;
+  /** JSON of the registry of state layouts: which versions of each state may be stored (plan/state-versions.ts). */
+  readonly layouts: string;
+  /** How often {@link layouts} was raised. */
+  readonly layoutSeq: number;
   readonly failure: JobFailure | undefined;
 }
+
+/** What a job is created with. */
+export type NewJob = Pick<JobRecord, "name" | "planHash" | "config" | "layouts">;
 
 /** A consistent look at the control plane. */
 export interface Observation {
@@ -76,9 +84,15 @@ export interface Coordination {
    * @returns the record now stored and whether this call created it
    */
   createJob(
-    record: Pick<JobRecord, "name" | "planHash" | "config">,
+    record: NewJob,
     partitions: readonly PartitionId[],
   ): Promise<{ job: JobRecord; created: boolean }>;
+  /**
+   * Replaces the registry of state layouts when the stored `layoutSeq` is `expected`, and stores `expected + 1`: from then
+   * on, no attempt that goes by the old registry attaches.
+   * @returns false when somebody else raised it since
+   */
+  raiseLayouts(expected: number, layouts: string): Promise<boolean>;
   join(worker: WorkerInfo): Promise<void>;
   /** Marks the worker as leaving; it keeps its partitions until they are assigned elsewhere or released. */
   requestLeave(worker: string): Promise<void>;

@@ -7,6 +7,7 @@
 //   C5  Repeating a commit answers DUP and changes nothing.
 //   C6  After a later attach, no commit of an earlier attempt changes anything.
 //   C7  No commit of one history of the server changes another history.
+//   V1  Once the registry of state layouts is raised, no attempt that goes by an earlier one attaches or reads.
 import type { Frame } from "../batch.ts";
 import type { Codec } from "../codec.ts";
 import type { ChannelId, PartitionId } from "../ids.ts";
@@ -34,6 +35,11 @@ export interface StateLoad {
    * entry key to value (map), an array (list).
    */
   results: unknown[];
+  /**
+   * Filled by the backend: positions in `fields` of what earlier versions of the codec wrote, at least in part. What is
+   * read of it is migrated; it is stored anew with the next epoch.
+   */
+  outdated: readonly number[];
 }
 
 /** Changed scalar values of one state in one key group. A value of undefined deletes the field. */
@@ -134,7 +140,7 @@ export interface EpochCommit {
 }
 
 /**
- * The answer to a commit; protocol.md section 6.5.
+ * The answer to a commit; docs/protocols/checkpoint.md.
  *
  * - `OK`: durable. `lengths` are the unconsumed entries of each channel of `outputs`, in the order of first appearance.
  * - `DUP`: this very commit was applied before; treat as OK without lengths.
@@ -158,6 +164,8 @@ export interface AttachRequest {
   /** From the coordinator; an attach with a lower one than stored is refused. */
   readonly assignmentVersion: number;
   readonly incarnation: number;
+  /** Of the registry of state layouts that the worker goes by; an attach with any other than the stored one is refused. */
+  readonly layoutSeq: number;
   readonly worker: string;
   /** Output channels: their last entry must agree with what the partition recorded. */
   readonly outputs: readonly ChannelId[];
@@ -177,7 +185,11 @@ export interface Attached {
  */
 export interface PartitionHandle {
   readonly attached: Attached;
-  /** Fills `results` of every load. @throws when the session is over */
+  /**
+   * Fills `results` and `outdated` of every load.
+   * @throws {PartitionFencedError | SessionEndedError}
+   * @throws {StateCodecError | StateNewerError | StateMigrationError | MigrationMissingError}
+   */
   load(loads: readonly StateLoad[]): Awaitable<void>;
   /** All timers of the given operator and key groups `first <= g < end`, as [keyGroup, timers] pairs. */
   loadTimers(operator: string, first: number, end: number): Awaitable<[number, StoredTimer[]][]>;
@@ -187,7 +199,7 @@ export interface PartitionHandle {
    * Commits of one handle are applied in the order of the calls. Never rejects.
    *
    * The backend records the end of every channel of `outputs` as `out:<channel>` = `<seq>-<lineage>` itself.
-   * @throws {OversizedCommitError} at once, nothing was sent; also whatever a codec throws
+   * @throws {OversizedCommitError | StateCodecError | NotSerialisableError} at once, nothing was sent
    */
   commit(epoch: EpochCommit): Awaitable<CommitAnswer>;
   /** Gives the partition back without a successor: the next owner need not wait. Never rejects. */
@@ -196,6 +208,6 @@ export interface PartitionHandle {
 
 /** One per worker and session. */
 export interface StateBackend {
-  /** @throws {PartitionMissingError | StaleAssignmentError | ChannelTornError | PartitionTornError | IncarnationError | SessionEndedError} */
+  /** @throws {PartitionMissingError | StaleAssignmentError | ChannelTornError | PartitionTornError | IncarnationError | LayoutsChangedError | PartitionFormatError | SessionEndedError} */
   attach(request: AttachRequest): Promise<PartitionHandle>;
 }

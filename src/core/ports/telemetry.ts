@@ -8,6 +8,7 @@ export interface TracedStep {
   readonly step: string;
   readonly partition: PartitionId;
   readonly operator: string | undefined;
+  /** Its `spanId` is the parent of the step's span. */
   readonly mark: TraceMark;
   readonly startMs: number;
   readonly endMs: number;
@@ -16,11 +17,16 @@ export interface TracedStep {
 
 export interface Telemetry {
   /**
-   * Decides which records of a source batch are traced.
-   * @returns marks in ascending order of index, or undefined for none
+   * Decides which records of a source batch are traced, among those that the source did not mark itself.
+   * @param recordCount how many those are
+   * @returns marks in ascending order of index among those records, or undefined for none
    */
   sample(partition: PartitionId, recordCount: number, nowMs: number): TraceMark[] | undefined;
-  /** Called for traced records only. @returns the id of the span it opened, 16 hex digits, or undefined */
+  /**
+   * Called once per traced record and step, when the step is over.
+   * @returns the id of its span, 16 hex digits: the parent of the steps that follow; undefined when none was recorded,
+   *   and then the steps that follow have the parent of this one
+   */
   step(step: TracedStep): string | undefined;
 }
 

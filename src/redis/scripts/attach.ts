@@ -1,6 +1,7 @@
-// Attach: the start of a partition's attempt. protocol.md section 6.2.
+// Attach: the start of a partition's attempt. docs/protocols/checkpoint.md.
 import { randomBytes, randomInt } from "node:crypto";
 import type { JobKeys } from "../keys.ts";
+import { STATE_FORMAT } from "./job.ts";
 import { call, defineScript, type Script } from "./script.ts";
 
 /** 2025-01-01T00:00:00Z; see docs/adr/0002-lineage-numbers.md. */
@@ -12,7 +13,7 @@ export const attachScript: Script = defineScript({
   name: "attach",
   flags: "allow-oom",
   keys: ["job", "meta", "...channels"],
-  args: ["replid", "fence", "version", "incarnation", "worker", "random", "...names"],
+  args: ["replid", "fence", "version", "incarnation", "layoutSeq", "worker", "random", "format", "...names"],
   body: `
 --[[
   attach - start an attempt on a partition: everybody who held it before is fenced from here on.
@@ -25,26 +26,30 @@ export const attachScript: Script = defineScript({
         [2] fence        string  new, random, never used before
         [3] version      integer assignment version given by the leader
         [4] incarnation  integer of the job, as the worker knows it
-        [5] worker       string  for people
-        [6] random       integer 0 .. 4095, low bits of the lineage number
-        [7..] names      string  channel ids, in the order of KEYS
+        [5] layoutSeq    integer of the registry of state layouts that the worker goes by
+        [6] worker       string  for people
+        [7] random       integer 0 .. 4095, low bits of the lineage number
+        [8] format       string  layout of records and state that the worker reads
+        [9..] names      string  channel ids, in the order of KEYS
   Returns {"OK", lineage, {name, value ...}} | {"HISTORY", current} | {"MISSING"} | {"INCARNATION", stored}
-          | {"STALE", stored} | {"TORN-CHANNEL", channel, recorded, what was found} | {"TORN", begun, seq}
-  Laws  C6 an old attempt writes nothing   A2 assignment versions never decrease
+          | {"LAYOUTS", stored} | {"FORMAT", stored} | {"STALE", stored} | {"TORN-CHANNEL", channel, recorded, what was found} | {"TORN", begun, seq}
+  Laws  C6 an old attempt writes nothing   A2 assignment versions never decrease   V1 an old registry of layouts attaches no more
 ]]
 local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 if replid ~= ARGV[1] then return {'HISTORY', replid or ''} end
-local job = redis.call('HMGET', KEYS[1], 'incarnation', 'lineage')
+local job = redis.call('HMGET', KEYS[1], 'incarnation', 'lineage', 'layoutSeq')
 if not job[1] then return {'MISSING'} end
 if job[1] ~= ARGV[4] then return {'INCARNATION', job[1]} end
+if job[3] ~= ARGV[5] then return {'LAYOUTS', job[3] or ''} end
 local meta = KEYS[2]
-local stored = redis.call('HMGET', meta, 'seq', 'av', 'begun')
+local stored = redis.call('HMGET', meta, 'seq', 'av', 'begun', 'fmt')
 if not stored[1] then return {'MISSING'} end
+if stored[4] ~= ARGV[8] then return {'FORMAT', stored[4] or ''} end
 if tonumber(ARGV[3]) < tonumber(stored[2]) then return {'STALE', stored[2]} end
 if stored[1] ~= stored[3] then return {'TORN', stored[3] or '', stored[1]} end
 
 for i = 3, #KEYS do
-  local name = ARGV[i + 4]
+  local name = ARGV[i + 6]
   local recorded = redis.call('HGET', meta, 'out:' .. name) or '0-0'
   local found = '0-0'
   if redis.call('EXISTS', KEYS[i]) == 1 then
@@ -71,12 +76,12 @@ end
 -- docs/adr/0002-lineage-numbers.md: time makes it grow although the counter may roll back, the counter makes it grow
 -- although the clock may step back, the random bits make two numbers differ when both happen at once.
 local now = redis.call('TIME')
-local lineage = (now[1] * 1000 + math.floor(now[2] / 1000) - ${LINEAGE_EPOCH_MS}) * ${LINEAGE_RANDOM} + ARGV[6]
+local lineage = (now[1] * 1000 + math.floor(now[2] / 1000) - ${LINEAGE_EPOCH_MS}) * ${LINEAGE_RANDOM} + ARGV[7]
 local last = tonumber(job[2] or '0')
 if lineage <= last then lineage = last + 1 end
 local text = string.format('%.0f', lineage)
 redis.call('HSET', KEYS[1], 'lineage', text)
-redis.call('HSET', meta, 'fence', ARGV[2], 'av', ARGV[3], 'owner', ARGV[5])
+redis.call('HSET', meta, 'fence', ARGV[2], 'av', ARGV[3], 'owner', ARGV[6])
 return {'OK', text, redis.call('HGETALL', meta)}
 `,
 });
@@ -88,6 +93,7 @@ export interface AttachCall {
   readonly replid: string;
   readonly assignmentVersion: number;
   readonly incarnation: number;
+  readonly layoutSeq: number;
   readonly worker: string;
 }
 
@@ -102,8 +108,10 @@ export function attachCall(keys: JobKeys, request: AttachCall): { args: (string 
       fence,
       String(request.assignmentVersion),
       String(request.incarnation),
+      String(request.layoutSeq),
       request.worker,
       String(randomInt(LINEAGE_RANDOM)),
+      STATE_FORMAT,
       ...request.channels,
     ],
   );
@@ -115,6 +123,8 @@ export type AttachReply =
   | readonly ["HISTORY", current: string]
   | readonly ["MISSING"]
   | readonly ["INCARNATION", stored: string]
+  | readonly ["LAYOUTS", stored: string]
+  | readonly ["FORMAT", stored: string]
   | readonly ["STALE", stored: string]
   | readonly ["TORN-CHANNEL", channel: string, recorded: string, found: string]
   | readonly ["TORN", begun: string, seq: string];

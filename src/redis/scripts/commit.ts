@@ -1,4 +1,4 @@
-// The commit: step 7 of the walk (ARCHITECTURE.md), on the server. protocol.md sections 6.4 and 6.5.
+// The commit: step 7 of the walk (ARCHITECTURE.md), on the server. docs/protocols/checkpoint.md.
 import { defineScript, type Script } from "./script.ts";
 
 /**

@@ -1,12 +1,16 @@
 // The job's record: created once, moved along its life cycle, looked at as a whole.
 import type { PartitionId } from "../../core/ids.ts";
+import type { NewJob } from "../../core/ports/coordination.ts";
 import type { JobKeys } from "../keys.ts";
 import { call, defineScript, type Script } from "./script.ts";
+
+/** Layout of the records of partitions and of stored state. 2: every value begins with the version that wrote it. */
+export const STATE_FORMAT = "2";
 
 export const createJobScript: Script = defineScript({
   name: "create-job",
   keys: ["job", "assignments", "...metas"],
-  args: ["name", "planHash", "config", "...partitions"],
+  args: ["name", "planHash", "config", "layouts", "format", "...partitions"],
   body: `
 --[[
   create-job - create a job with the records of all its partitions, or leave the existing one alone.
@@ -19,7 +23,9 @@ export const createJobScript: Script = defineScript({
   ARGV  [1] name         string  of the job
         [2] planHash     string
         [3] config       string  JSON
-        [4..] partitions string  ids, in the order of KEYS
+        [4] layouts      string  JSON, registry of state layouts
+        [5] format       string  layout of the partitions' records and state
+        [6..] partitions string  ids, in the order of KEYS
   Returns "CREATED" | "EXISTS" | "LEFTOVERS"
 ]]
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'EXISTS' end
@@ -27,26 +33,59 @@ for i = 3, #KEYS do
   if redis.call('EXISTS', KEYS[i]) == 1 then return 'LEFTOVERS' end
 end
 for i = 3, #KEYS do
-  redis.call('HSET', KEYS[i], 'seq', '0', 'begun', '0', 'av', '0', 'fence', '', 'owner', '', 'fmt', '1')
-  redis.call('HSET', KEYS[2], ARGV[i + 1], '0 ')
+  redis.call('HSET', KEYS[i], 'seq', '0', 'begun', '0', 'av', '0', 'fence', '', 'owner', '', 'fmt', ARGV[5])
+  redis.call('HSET', KEYS[2], ARGV[i + 3], '0 ')
 end
 redis.call('HSET', KEYS[1], 'name', ARGV[1], 'status', 'created', 'incarnation', '1', 'planHash', ARGV[2],
-  'config', ARGV[3], 'lineage', '0')
+  'config', ARGV[3], 'layouts', ARGV[4], 'layoutSeq', '0', 'lineage', '0')
 return 'CREATED'
 `,
 });
 
 export function createJobCall(
   keys: JobKeys,
-  job: { readonly name: string; readonly planHash: string; readonly config: string },
+  job: NewJob,
   partitions: readonly PartitionId[],
 ): (string | Buffer)[] {
   const incarnation = keys.incarnation(1);
   return call(
     createJobScript,
     [keys.record, keys.assignments, ...partitions.map((partition) => incarnation.meta(partition))],
-    [job.name, job.planHash, job.config, ...partitions],
+    [job.name, job.planHash, job.config, job.layouts, STATE_FORMAT, ...partitions],
   );
+}
+
+export const raiseLayoutsScript: Script = defineScript({
+  name: "raise-layouts",
+  flags: "allow-oom",
+  keys: ["job"],
+  args: ["expected", "layouts", "bell"],
+  body: `
+--[[
+  raise-layouts - replace the registry of state layouts, unless somebody else has since the caller looked.
+  Why a script: the new registry was worked out from the one that the caller saw.
+
+  KEYS  [1] job       hash     record of the job
+  ARGV  [1] expected  integer  layoutSeq that the caller saw
+        [2] layouts   string   JSON
+        [3] bell      string   channel to ring
+  Returns "OK" | "NO" | "MISSING"
+  Laws  V1 attempts that go by an earlier registry attach no more
+]]
+local stored = redis.call('HMGET', KEYS[1], 'layoutSeq', 'layouts')
+if not stored[1] then return 'MISSING' end
+local seq, expected = tonumber(stored[1]), tonumber(ARGV[1])
+-- The very same raise again: an answer was lost.
+if seq == expected + 1 and stored[2] == ARGV[2] then return 'OK' end
+if seq ~= expected then return 'NO' end
+redis.call('HSET', KEYS[1], 'layouts', ARGV[2], 'layoutSeq', expected + 1)
+redis.call('PUBLISH', ARGV[3], 'layouts')
+return 'OK'
+`,
+});
+
+export function raiseLayoutsCall(keys: JobKeys, expected: number, layouts: string): (string | Buffer)[] {
+  return call(raiseLayoutsScript, [keys.record], [String(expected), layouts, keys.bell]);
 }
 
 export const setStatusScript: Script = defineScript({

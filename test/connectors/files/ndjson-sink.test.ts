@@ -120,6 +120,20 @@ describe("ndjsonSink", () => {
     await writer.close(false);
   });
 
+  test("a later epoch is not acted on before the file is there", async () => {
+    const path = directory.file("out.ndjson");
+    const writer = await open(ndjsonSink<number>(path), 1);
+    writer.write([1], undefined);
+    await writer.prepare();
+    writer.write([2], undefined);
+    await writer.prepare();
+    const first = writer.committed();
+    await writer.committed();
+    expect(await linesOf(path)).toEqual([1, 2]);
+    await first;
+    await writer.close(true);
+  });
+
   test("a job without output leaves an empty file", async () => {
     const path = directory.file("out.ndjson");
     const writer = await open(ndjsonSink(path), 1);

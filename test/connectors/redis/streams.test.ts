@@ -219,9 +219,26 @@ describe("redisStreamSink", () => {
     expect(await writer.prepare()).toMatchObject({
       appends: [{ fields: ["n", "1", "ok", "true", "big", "3", "bytes", bytes] }],
     });
-    expect(() => writer.write([{ nested: {} }], undefined)).toThrow(StreamFieldError);
-    expect(() => writer.write(["text"], undefined)).toThrow(StreamFieldError);
-    expect(() => writer.write([{}], undefined)).toThrow(StreamFieldError);
+    expect(() => writer.write([{ nested: { a: 1 } }], undefined)).toThrow(
+      new StreamFieldError(
+        "out",
+        'property "nested" is {"a":1}',
+        'use format "json", or properties that are texts, numbers, booleans, bigints or bytes',
+      ),
+    );
+    expect(() => writer.write(["text"], undefined)).toThrow(
+      /the record "text" is no object; use format "json"/,
+    );
+    expect(() => writer.write([{}], undefined)).toThrow(/the record {} has no property with a value; use/);
+  });
+
+  test("json refuses what JSON does not have", async () => {
+    const writer = await redisStreamSink("out", { field: "f" }).open(context);
+    writer.write([null, 3n, [1]], undefined);
+    expect(await writer.prepare()).toMatchObject({
+      appends: [{ fields: ["f", "null"] }, { fields: ["f", '"3"'] }, { fields: ["f", "[1]"] }],
+    });
+    expect(() => writer.write([undefined], undefined)).toThrow(/no JSON for the record undefined; give/);
   });
 
   test("needs the job's Redis, and refuses unknown and senseless options", () => {
