@@ -6,12 +6,14 @@
 // Hot: one Map lookup per record and state; the cell stays at hand for the rest of the record. A write is dirty when
 // its epoch number is not the current one, so a repeated write costs one comparison. Guarded by bench/state.ts.
 import { encodeAddress, type Namespace } from "../core/address.ts";
-import { type Codec, msgpackCodec } from "../core/codec.ts";
+import type { Codec } from "../core/codec.ts";
 import { InvariantError } from "../core/errors.ts";
 import { keyGroupOf } from "../core/key-group.ts";
 import { fitsMessagePack } from "../core/plain-data.ts";
 import type { StateLoad, StateShape } from "../core/ports/state-backend.ts";
+import { copyValue } from "./codec-calls.ts";
 import { type KeyScope, NO_KEY, StateOutsideRecordError } from "./key-scope.ts";
+import { checkVersion, storesPlainData } from "./migrations.ts";
 import type { WriteSet } from "./write-set.ts";
 
 /** What the heap holds of one state under one address. */
@@ -46,6 +48,7 @@ export class CellLoad<C extends Cell> implements StateLoad {
   /** Parallel to `fields` until supplied; then empty. */
   readonly cells: C[] = [];
   results: unknown[] = [];
+  outdated: readonly number[] = [];
 
   constructor(operator: string, state: CellState<C>, keyGroup: number) {
     this.operator = operator;
@@ -94,8 +97,13 @@ export abstract class CellState<C extends Cell> {
     name: string,
     codec: Codec<unknown>,
     startsEmpty: boolean,
-    checked: boolean = codec === msgpackCodec,
+    checked: boolean = storesPlainData(codec),
   ) {
+    checkVersion(
+      `operator "${scope.operator}", state "${name}", codec "${codec.name}"`,
+      "version",
+      codec.version,
+    );
     this.scope = scope;
     this.name = name;
     this.codec = codec;
@@ -109,6 +117,8 @@ export abstract class CellState<C extends Cell> {
   protected abstract isAbsent(cell: C): boolean;
   protected abstract weigh(cell: C): number;
   protected abstract fill(cell: C, result: unknown): void;
+  /** All of it is to be stored anew, as if it had just been written; the caller marks it dirty. */
+  protected abstract rewrite(cell: C): void;
   protected abstract write(cell: C, into: WriteSet): void;
 
   // The current address
@@ -317,13 +327,23 @@ export abstract class CellState<C extends Cell> {
     this.#outstanding = [];
   }
 
-  /** Law H6: fills placeholders only; a load that is supplied twice, or was given up, changes nothing. */
+  /**
+   * Law H6: fills placeholders only; a load that is supplied twice, or was given up, changes nothing.
+   *
+   * Law S4: what an earlier version wrote becomes dirty. Loads are supplied between records only, so no rollback of a
+   * record takes that back.
+   */
   supply(load: CellLoad<C>): void {
     for (let i = 0; i < load.cells.length; i++) {
       const cell = load.cells[i] as C;
       this.fill(cell, load.results[i]);
       this.#reweigh(cell);
     }
+    if (load.cells.length > 0)
+      for (const i of load.outdated) {
+        this.rewrite(load.cells[i] as C);
+        this.markDirty(load.cells[i] as C);
+      }
     load.cells.length = 0;
   }
 
@@ -354,6 +374,6 @@ export abstract class CellState<C extends Cell> {
 
   /** A copy through the codec: what user code may change in place although the record may be taken back. */
   protected copy(value: unknown): unknown {
-    return typeof value === "object" && value !== null ? this.codec.decode(this.codec.encode(value)) : value;
+    return copyValue(this.codec, value, this.scope, this.name);
   }
 }

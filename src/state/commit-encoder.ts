@@ -1,27 +1,15 @@
 // CommitEncoder — turns one epoch into one call of the commit script, synchronously. Grammar: redis/scripts/commit.ts.
 //
-// Hot: runs once per epoch over everything the epoch changed; no closure, no string and no object per value.
-
+// Owns:      the facts of the epoch: outputs, appends, trims, the partition's record; and the bounds of a call.
+// Does not:  know how state is laid out (StateWritesEncoder).
 import type { ChannelId, PartitionId } from "../core/ids.ts";
 import { OversizedCommitError } from "../core/partition-errors.ts";
-import {
-  ENDED_FIELD,
-  type EpochCommit,
-  type ListWrite,
-  type MapWrite,
-  type OutputFrame,
-  type StateWrites,
-} from "../core/ports/state-backend.ts";
-import {
-  type IncarnationKeys,
-  type JobKeys,
-  listDirectoryField,
-  mapDirectoryField,
-  scalarField,
-} from "../redis/keys.ts";
+import { ENDED_FIELD, type EpochCommit, type OutputFrame } from "../core/ports/state-backend.ts";
+import type { IncarnationKeys, JobKeys } from "../redis/keys.ts";
 import { commitDrainScript, commitScript, MAX_UNPACKED } from "../redis/scripts/commit.ts";
 import { openCall, type Script } from "../redis/scripts/script.ts";
 import { PackBuffer } from "./pack-buffer.ts";
+import { StateWritesEncoder } from "./state-writes-encoder.ts";
 
 /** What one epoch may hold at most. The actor closes epochs at a hundredth of this; more is a defect there. */
 export const COMMIT_LIMITS: { readonly keys: number; readonly bytes: number } = {
@@ -39,25 +27,20 @@ export class CommitEncoder {
   readonly #keys: IncarnationKeys;
   readonly #bell: string;
   readonly #pack = new PackBuffer();
+  readonly #state: StateWritesEncoder;
 
   // Of the epoch at hand.
   #touched: string[] = [];
   readonly #channels = new Map<ChannelId, number>();
   readonly #ends = new Map<ChannelId, OutputFrame>();
-  #writes = 0;
-
-  // Of the command at hand: see #begin.
-  #command = "";
-  #commandKey = 0;
-  #open = -1;
-  #count = 0;
 
   constructor(job: JobKeys, keys: IncarnationKeys) {
     this.#keys = keys;
+    this.#state = new StateWritesEncoder(keys, this.#pack);
     this.#bell = job.bell;
   }
 
-  /** @throws {OversizedCommitError} and whatever a codec throws; nothing was sent then */
+  /** @throws {OversizedCommitError | StateCodecError | NotSerialisableError} nothing was sent then */
   encode(
     partition: PartitionId,
     metaKey: string,
@@ -93,8 +76,7 @@ export class CommitEncoder {
       pack.text(`${seq}-${lineage}`);
     }
     this.#packAppends(partition, epoch);
-    const drops = this.#packWrites(epoch.state);
-    this.#packDrops(drops);
+    this.#state.encode(epoch.state, this.#touched);
     this.#packTrims(epoch);
     this.#packEnded(partition, epoch);
     this.#packMeta(epoch);
@@ -147,182 +129,6 @@ export class CommitEncoder {
         if (typeof field === "string") pack.text(field);
         else pack.bytes(field);
       }
-    }
-  }
-
-  #packWrites(state: readonly StateWrites[]): Drop[] {
-    const drops: Drop[] = [];
-    const mark = this.#pack.openArray();
-    this.#writes = 0;
-    for (let i = 0; i < state.length; i++) {
-      const writes = state[i]!;
-      const { operator, keyGroup, scalars, maps, lists } = writes;
-      if (scalars.length > 0 || maps.length > 0 || lists.length > 0) {
-        const hash = this.#touch(this.#keys.state(operator, keyGroup));
-        this.#packSets(hash, writes);
-        this.#packDeletes(hash, writes);
-        for (let m = 0; m < maps.length; m++) this.#packMap(operator, keyGroup, maps[m]!, hash, drops);
-        for (let l = 0; l < lists.length; l++) this.#packList(operator, keyGroup, lists[l]!);
-      }
-      this.#packTimers(writes);
-    }
-    this.#pack.closeArray(mark, this.#writes * 3);
-    return drops;
-  }
-
-  /** What is set in the hash of one operator and key group: scalars, and the directory of maps and lists. */
-  #packSets(hash: number, { scalars, maps, lists }: StateWrites): void {
-    const pack = this.#pack;
-    this.#begin("HSET", hash);
-    for (let s = 0; s < scalars.length; s++) {
-      const { state, codec, fields, values } = scalars[s]!;
-      const prefix = scalarField(state);
-      for (let i = 0; i < fields.length; i++) {
-        const value = values[i];
-        if (value === undefined) continue;
-        this.#room(2);
-        pack.prefixed(prefix, fields[i]!);
-        pack.bytes(codec.encode(value));
-      }
-    }
-    for (let m = 0; m < maps.length; m++) {
-      if (!setsEntry(maps[m]!)) continue;
-      this.#room(2);
-      pack.prefixed(mapDirectoryField(maps[m]!.state), maps[m]!.field);
-      pack.text("");
-    }
-    for (let l = 0; l < lists.length; l++) {
-      if (lists[l]!.appends.length === 0) continue;
-      this.#room(2);
-      pack.prefixed(listDirectoryField(lists[l]!.state), lists[l]!.field);
-      pack.text("");
-    }
-    this.#end();
-  }
-
-  #packDeletes(hash: number, { scalars, maps, lists }: StateWrites): void {
-    const pack = this.#pack;
-    this.#begin("HDEL", hash);
-    for (let s = 0; s < scalars.length; s++) {
-      const { state, fields, values } = scalars[s]!;
-      const prefix = scalarField(state);
-      for (let i = 0; i < fields.length; i++) {
-        if (values[i] !== undefined) continue;
-        this.#room(1);
-        pack.prefixed(prefix, fields[i]!);
-      }
-    }
-    for (let m = 0; m < maps.length; m++) {
-      if (!maps[m]!.clear || setsEntry(maps[m]!)) continue;
-      this.#room(1);
-      pack.prefixed(mapDirectoryField(maps[m]!.state), maps[m]!.field);
-    }
-    for (let l = 0; l < lists.length; l++) {
-      if (!lists[l]!.clear || lists[l]!.appends.length > 0) continue;
-      this.#room(1);
-      pack.prefixed(listDirectoryField(lists[l]!.state), lists[l]!.field);
-    }
-    this.#end();
-  }
-
-  #packMap(operator: string, keyGroup: number, write: MapWrite, hash: number, drops: Drop[]): void {
-    const pack = this.#pack;
-    const { state, codec, field, clear, entries } = write;
-    const key = this.#touch(this.#keys.map(operator, keyGroup, state, field));
-    if (clear) this.#unlink(key);
-    let sets = 0;
-    this.#begin("HSET", key);
-    for (const [name, value] of entries) {
-      if (value === undefined) continue;
-      this.#room(2);
-      pack.text(name);
-      pack.bytes(codec.encode(value));
-      sets++;
-    }
-    this.#end();
-    if (clear || sets === entries.size) return;
-    this.#begin("HDEL", key);
-    for (const [name, value] of entries) {
-      if (value !== undefined) continue;
-      this.#room(1);
-      pack.text(name);
-    }
-    this.#end();
-    if (sets === 0) drops.push({ key, hash, field: `${mapDirectoryField(state)}${field}` });
-  }
-
-  #packList(operator: string, keyGroup: number, write: ListWrite): void {
-    const { state, codec, field, clear, appends } = write;
-    if (!clear && appends.length === 0) return;
-    const key = this.#touch(this.#keys.list(operator, keyGroup, state, field));
-    if (clear) this.#unlink(key);
-    this.#begin("RPUSH", key);
-    for (let i = 0; i < appends.length; i++) {
-      this.#room(1);
-      this.#pack.bytes(codec.encode(appends[i]));
-    }
-    this.#end();
-  }
-
-  /** Removals first: a timer that was removed and registered again must stay. */
-  #packTimers({ operator, keyGroup, timerAdds, timerRemoves }: StateWrites): void {
-    if (timerAdds.length === 0 && timerRemoves.length === 0) return;
-    const pack = this.#pack;
-    const key = this.#touch(this.#keys.timers(operator, keyGroup));
-    this.#begin("ZREM", key);
-    for (let i = 0; i < timerRemoves.length; i++) {
-      this.#room(1);
-      pack.text(timerRemoves[i]!);
-    }
-    this.#end();
-    this.#begin("ZADD", key);
-    for (let i = 0; i < timerAdds.length; i++) {
-      const { time, member } = timerAdds[i]!;
-      this.#room(2);
-      pack.text(scoreText(time));
-      pack.text(member);
-    }
-    this.#end();
-  }
-
-  #unlink(key: number): void {
-    this.#begin("UNLINK", key);
-    this.#room(0);
-    this.#end();
-  }
-
-  /** Begins a command whose arguments come through {@link #room}; without any argument nothing is written. */
-  #begin(command: string, key: number): void {
-    this.#command = command;
-    this.#commandKey = key;
-    this.#open = -1;
-  }
-
-  /** Makes room for so many arguments of the command, beginning it anew when the list would become too long. */
-  #room(count: number): void {
-    if (this.#open >= 0 && this.#count + count > MAX_UNPACKED) this.#end();
-    if (this.#open < 0) {
-      this.#writes++;
-      this.#pack.text(this.#command);
-      this.#pack.integer(this.#commandKey);
-      this.#open = this.#pack.openArray();
-      this.#count = 0;
-    }
-    this.#count += count;
-  }
-
-  #end(): void {
-    if (this.#open < 0) return;
-    this.#pack.closeArray(this.#open, this.#count);
-    this.#open = -1;
-  }
-
-  #packDrops(drops: readonly Drop[]): void {
-    this.#pack.array(drops.length * 3);
-    for (const { key, hash, field } of drops) {
-      this.#pack.integer(key);
-      this.#pack.integer(hash);
-      this.#pack.text(field);
     }
   }
 
@@ -388,24 +194,6 @@ export class CommitEncoder {
 
 const OUT_PREFIX = "out:";
 const EMPTY = Buffer.alloc(0);
-
-/** A map that may have become empty: its directory field goes when the key is gone. */
-interface Drop {
-  readonly key: number;
-  readonly hash: number;
-  readonly field: string;
-}
-
-function setsEntry(write: MapWrite): boolean {
-  for (const value of write.entries.values()) if (value !== undefined) return true;
-  return false;
-}
-
-/** Scores of sorted sets are doubles, as times are. */
-function scoreText(time: number): string {
-  if (time === Number.POSITIVE_INFINITY) return "+inf";
-  return time === Number.NEGATIVE_INFINITY ? "-inf" : String(time);
-}
 
 /** The same memory; the client takes nothing but Buffers. */
 function asBuffer(bytes: Uint8Array): Buffer {

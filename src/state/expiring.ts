@@ -1,29 +1,46 @@
 // Expiring states — time to live, wrapped around the plain states.
 //
-// The expiry is stored with each value, so it survives a restart; nothing is ever expired by the server (H21 of the
-// protocol). Reads ignore what has expired. Storage is cleaned by one processing-time timer per address: armed when the
-// address gets its first value, it removes what has expired by then and arms itself again for the rest. Its time is
-// rounded up to a sixteenth of the time to live, so that any number of writes needs few timers.
+// The expiry is stored with each value, so it survives a restart; nothing is ever expired by the server. Reads ignore what
+// has expired. Storage is cleaned by one timer per address, in the time that counts: armed when the address gets its first
+// value, it removes what has expired by then and arms itself again for the rest. Its time is rounded up to a sixteenth of
+// the time to live, so that any number of writes needs few timers.
+//
+// In event time the clock is that of the record or timer at hand: its own time, or the watermark when that is later. What
+// a record writes grows old from the record's time on, in whatever order records come.
 //
 // Law E1 (docs/laws.md): what is read is younger than its time to live, whatever is restarted and whenever timers fire;
-// once the clock has passed it by a sixteenth, nothing is left in storage.
+// once the clock (the watermark) has passed the expiry of all that was written by a sixteenth, nothing is left in storage.
 //
 // Invariant: where something is stored, a cleanup timer is stored too, by the same commit.
 import type { Codec } from "../core/codec.ts";
-import type { Ttl } from "./descriptors.ts";
+import { EngineError } from "../core/errors.ts";
+import { bytesOf } from "./codec-calls.ts";
+import type { Ttl, TtlTime } from "./descriptors.ts";
 import type { KeyScope } from "./key-scope.ts";
 import type { ListCells, ListState } from "./list-state.ts";
 import type { MapCells, MapState } from "./map-state.ts";
 import type { ValueCells, ValueState } from "./value-state.ts";
 
-/** A value and the wall clock in epoch ms from which on it is gone. */
+/** A value and the time in epoch ms from which on it is gone. */
 export interface Stamped<T> {
   readonly value: T;
   readonly expiresMs: number;
 }
 
-/** Arms a processing-time timer for the current key that calls {@link Expiring.expire}. */
-export type ArmCleanup = (state: string, timeMs: number) => void;
+/** Arms a timer in that time for the current key that calls {@link Expiring.expire}. */
+export type ArmCleanup = (state: string, timeMs: number, time: TtlTime) => void;
+
+/** State with a time to live in event time was used where there is no event time: nothing tells when it would expire. */
+export class StateWithoutEventTimeError extends EngineError<"STATE_WITHOUT_EVENT_TIME"> {
+  constructor(operator: string, state: string) {
+    super(
+      "STATE_WITHOUT_EVENT_TIME",
+      `operator "${operator}": state "${state}" has a time to live in event time, but the record has no timestamp and no ` +
+        "watermark has come yet; give every source above it a `timestamp` option, or count in processing time",
+      { details: { operator, state } },
+    );
+  }
+}
 
 /** What a cleanup timer talks to. */
 export interface Expiring {
@@ -34,23 +51,41 @@ export interface Expiring {
 const STEPS_PER_TTL = 16;
 
 /** Expiry as eight bytes in front of the bytes of the inner codec. */
-export function expiringCodec(inner: Codec<unknown>): Codec<unknown> {
+export function expiringCodec(inner: Codec<unknown>, time: TtlTime): Codec<unknown> {
+  const { older } = inner;
   return {
-    name: `expiring(${inner.name})`,
+    name: expiringName(inner.name, time),
     version: inner.version,
+    older: older && {
+      codecs: Object.fromEntries(
+        Object.entries(older.codecs).map(([version, name]) => [version, expiringName(name, time)]),
+      ),
+      decode: (version, bytes) => ({
+        value: older.decode(version, bytes.subarray(8)),
+        expiresMs: expiryOf(bytes),
+      }),
+    },
     encode(stamped) {
       const { value, expiresMs } = stamped as Stamped<unknown>;
-      const body = inner.encode(value);
+      const body = bytesOf(inner, value);
       const bytes = new Uint8Array(8 + body.length);
       new DataView(bytes.buffer).setFloat64(0, expiresMs);
       bytes.set(body, 8);
       return bytes;
     },
     decode(bytes) {
-      const expiresMs = new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0);
-      return { value: inner.decode(bytes.subarray(8)), expiresMs };
+      return { value: inner.decode(bytes.subarray(8)), expiresMs: expiryOf(bytes) };
     },
   };
+}
+
+/** The expiry in front of each value is another layout of bytes, and expiries of the two times mean different things. */
+function expiringName(codec: string, time: TtlTime): string {
+  return time === "event" ? `expiring(${codec}, event time)` : `expiring(${codec})`;
+}
+
+function expiryOf(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0);
 }
 
 /** The clockwork that the three wrappers share. */
@@ -58,6 +93,7 @@ export class Lifetime {
   readonly #scope: KeyScope;
   readonly #state: string;
   readonly #ttlMs: number;
+  readonly #time: TtlTime;
   readonly #stepMs: number;
   readonly #arm: ArmCleanup;
   readonly readsProlong: boolean;
@@ -66,26 +102,39 @@ export class Lifetime {
     this.#scope = scope;
     this.#state = state;
     this.#ttlMs = ttl.ttlMs;
+    this.#time = ttl.time;
     this.#stepMs = Math.max(1, Math.floor(ttl.ttlMs / STEPS_PER_TTL));
     this.#arm = arm;
     this.readsProlong = ttl.update === "onReadAndWrite";
   }
 
+  get #nowMs(): number {
+    if (this.#time === "processing") return this.#scope.nowMs;
+    const { eventTime, operator } = this.#scope;
+    if (eventTime === Number.NEGATIVE_INFINITY) throw new StateWithoutEventTimeError(operator, this.#state);
+    return eventTime;
+  }
+
   stamp<T>(value: T): Stamped<T> {
-    return { value, expiresMs: this.#scope.nowMs + this.#ttlMs };
+    return { value, expiresMs: this.#nowMs + this.#ttlMs };
   }
 
   lives(stamped: Stamped<unknown>): boolean {
-    return stamped.expiresMs > this.#scope.nowMs;
+    return stamped.expiresMs > this.#nowMs;
   }
 
   /** A read would change what is stored. */
   prolongs(stamped: Stamped<unknown>): boolean {
-    return this.readsProlong && stamped.expiresMs < this.#scope.nowMs + this.#ttlMs;
+    return this.readsProlong && stamped.expiresMs < this.#nowMs + this.#ttlMs;
+  }
+
+  /** What a read leaves stored: never shorter-lived than before. */
+  prolonged<T>(stamped: Stamped<T>): Stamped<T> {
+    return this.prolongs(stamped) ? this.stamp(stamped.value) : stamped;
   }
 
   armFirst(): void {
-    this.#arm(this.#state, this.cleanupTime(this.#scope.nowMs + this.#ttlMs));
+    this.#arm(this.#state, this.cleanupTime(this.#nowMs + this.#ttlMs), this.#time);
   }
 
   cleanupTime(expiresMs: number): number {
@@ -93,7 +142,7 @@ export class Lifetime {
   }
 }
 
-export class ExpiringValue<T, D> implements ValueState<T, D>, Expiring {
+export class ExpiringValue<T, D = undefined> implements ValueState<T, D>, Expiring {
   readonly #inner: ValueCells<Stamped<T>>;
   readonly #lifetime: Lifetime;
   readonly #absent: () => D;
@@ -105,8 +154,17 @@ export class ExpiringValue<T, D> implements ValueState<T, D>, Expiring {
   }
 
   get(): T | D {
-    const stamped = this.#inner.get();
-    if (stamped === undefined || !this.#lifetime.lives(stamped)) return this.#absent();
+    const value = this.#read(this.#inner.get());
+    return value === undefined ? this.#absent() : value;
+  }
+
+  /** As {@link get}, for callers that never change the value in place: without a copy, undefined when absent. */
+  peek(): T | undefined {
+    return this.#read(this.#inner.peek());
+  }
+
+  #read(stamped: Stamped<T> | undefined): T | undefined {
+    if (stamped === undefined || !this.#lifetime.lives(stamped)) return undefined;
     if (this.#lifetime.prolongs(stamped)) this.#inner.set(this.#lifetime.stamp(stamped.value));
     return stamped.value;
   }
@@ -125,7 +183,7 @@ export class ExpiringValue<T, D> implements ValueState<T, D>, Expiring {
   }
 
   expire(): number | undefined {
-    const stamped = this.#inner.get();
+    const stamped = this.#inner.peek();
     if (stamped === undefined) return undefined;
     if (this.#lifetime.lives(stamped)) return this.#lifetime.cleanupTime(stamped.expiresMs);
     this.#inner.clear();
@@ -150,7 +208,7 @@ export class ExpiringMap<K, V> implements MapState<K, V>, Expiring {
   }
 
   has(key: K): boolean {
-    const stamped = this.#inner.get(key);
+    const stamped = this.#inner.peek(key);
     return stamped !== undefined && this.#lifetime.lives(stamped);
   }
 
@@ -176,31 +234,31 @@ export class ExpiringMap<K, V> implements MapState<K, V>, Expiring {
 
   get size(): number {
     let size = 0;
-    for (const stamped of this.#inner.values()) if (this.#lifetime.lives(stamped)) size++;
+    for (const stamped of this.#inner.peekAll().values()) if (this.#lifetime.lives(stamped)) size++;
     return size;
   }
 
   keys(): IterableIterator<K> {
-    return this.#living(false)
-      .map(([key]) => key)
-      .values();
+    const living: K[] = [];
+    for (const [key, stamped] of this.#inner.peekAll()) if (this.#lifetime.lives(stamped)) living.push(key);
+    return living.values();
   }
 
   values(): IterableIterator<V> {
-    return this.#living(true)
+    return this.#read()
       .map(([, value]) => value)
       .values();
   }
 
   entries(): IterableIterator<[K, V]> {
-    return this.#living(true).values();
+    return this.#read().values();
   }
 
-  #living(read: boolean): [K, V][] {
+  #read(): [K, V][] {
     const living: [K, V][] = [];
     for (const [key, stamped] of this.#inner.entries()) {
       if (!this.#lifetime.lives(stamped)) continue;
-      if (read && this.#lifetime.prolongs(stamped)) this.#inner.set(key, this.#lifetime.stamp(stamped.value));
+      if (this.#lifetime.prolongs(stamped)) this.#inner.set(key, this.#lifetime.stamp(stamped.value));
       living.push([key, stamped.value]);
     }
     return living;
@@ -208,7 +266,7 @@ export class ExpiringMap<K, V> implements MapState<K, V>, Expiring {
 
   expire(): number | undefined {
     let earliest = Number.POSITIVE_INFINITY;
-    for (const [key, stamped] of this.#inner.entries()) {
+    for (const [key, stamped] of this.#inner.peekAll()) {
       if (this.#lifetime.lives(stamped)) earliest = Math.min(earliest, stamped.expiresMs);
       else this.#inner.delete(key);
     }
@@ -226,14 +284,15 @@ export class ExpiringList<T> implements ListState<T>, Expiring {
   }
 
   get(): readonly T[] {
-    const living = this.#living();
+    const living = this.#living(this.#inner.get());
     const values = living.map((stamped) => stamped.value);
-    if (living.some((stamped) => this.#lifetime.prolongs(stamped))) this.update(values);
+    if (living.some((stamped) => this.#lifetime.prolongs(stamped)))
+      this.#inner.update(living.map((stamped) => this.#lifetime.prolonged(stamped)));
     return values;
   }
 
   get length(): number {
-    return this.#living().length;
+    return this.#living(this.#inner.peek()).length;
   }
 
   append(element: T): void {
@@ -257,14 +316,16 @@ export class ExpiringList<T> implements ListState<T>, Expiring {
     this.#inner.clear();
   }
 
-  #living(): Stamped<T>[] {
-    return this.#inner.get().filter((stamped) => this.#lifetime.lives(stamped));
+  #living(all: readonly Stamped<T>[]): Stamped<T>[] {
+    return all.filter((stamped) => this.#lifetime.lives(stamped));
   }
 
   expire(): number | undefined {
-    const living = this.#living();
+    const living = this.#living(this.#inner.peek());
     if (living.length < this.#inner.length) this.#inner.update(living);
     if (living.length === 0) return undefined;
-    return this.#lifetime.cleanupTime(Math.min(...living.map((stamped) => stamped.expiresMs)));
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const { expiresMs } of living) earliest = Math.min(earliest, expiresMs);
+    return this.#lifetime.cleanupTime(earliest);
   }
 }

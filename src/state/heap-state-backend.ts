@@ -8,9 +8,11 @@
 
 import type { EmbeddedKeyGroup, EmbeddedPartition, EmbeddedStore } from "../core/embedded-store.ts";
 import { InvariantError, toError } from "../core/errors.ts";
+import type { ChannelId, PartitionId } from "../core/ids.ts";
 import {
   ChannelTornError,
   IncarnationError,
+  LayoutsChangedError,
   PartitionFencedError,
   PartitionMissingError,
   SessionEndedError,
@@ -45,7 +47,7 @@ export class HeapStateBackend implements StateBackend {
 
   attach(request: AttachRequest): Promise<PartitionHandle> {
     try {
-      return Promise.resolve(this.#attach(request));
+      return Promise.resolve(this.attachAtOnce(request));
     } catch (error) {
       return Promise.reject(toError(error));
     }
@@ -56,14 +58,17 @@ export class HeapStateBackend implements StateBackend {
     this.#closed ??= new SessionEndedError(new Error("closed by this process"));
   }
 
-  #attach(request: AttachRequest): PartitionHandle {
-    const { partition, assignmentVersion, incarnation, outputs, worker } = request;
+  /** As {@link attach}, without a promise. */
+  attachAtOnce(request: AttachRequest): PartitionHandle {
+    const { partition, assignmentVersion, incarnation, layoutSeq, outputs, worker } = request;
     const store = this.#store;
     if (this.#closed !== undefined) throw this.#closed;
     const record = store.partitions.get(partition);
     if (record === undefined) throw new PartitionMissingError(partition, this.#job);
     if (store.incarnation !== incarnation)
       throw new IncarnationError(partition, incarnation, store.incarnation);
+    if (store.layoutSeq !== layoutSeq)
+      throw new LayoutsChangedError(`partition ${partition}`, layoutSeq, store.layoutSeq);
     if (assignmentVersion < record.assignmentVersion)
       throw new StaleAssignmentError(partition, assignmentVersion, record.assignmentVersion);
     for (const channel of outputs) {
@@ -76,26 +81,29 @@ export class HeapStateBackend implements StateBackend {
     record.assignmentVersion = assignmentVersion;
     record.owner = worker;
     const attached = { seq: record.seq, lineage: store.nextLineage(), meta: new Map(record.meta) };
-    return new HeapPartition(store, partition, record, attached, () => this.#closed);
+    return new HeapPartition(store, this.#job, partition, record, attached, () => this.#closed);
   }
 }
 
 class HeapPartition implements PartitionHandle {
   readonly attached: Attached;
   readonly #store: EmbeddedStore;
-  readonly #partition: string;
+  readonly #job: string;
+  readonly #partition: PartitionId;
   readonly #record: EmbeddedPartition;
   readonly #fence: number;
   readonly #closed: () => SessionEndedError | undefined;
 
   constructor(
     store: EmbeddedStore,
-    partition: string,
+    job: string,
+    partition: PartitionId,
     record: EmbeddedPartition,
     attached: Attached,
     closed: () => SessionEndedError | undefined,
   ) {
     this.#store = store;
+    this.#job = job;
     this.#partition = partition;
     this.#record = record;
     this.#fence = record.fence;
@@ -129,7 +137,7 @@ class HeapPartition implements PartitionHandle {
     if (closed !== undefined) return { kind: "LOST", cause: closed };
     const record = this.#record;
     if (this.#store.partitions.get(this.#partition) !== record)
-      return { kind: "LOST", cause: new PartitionMissingError(this.#partition, "embedded") };
+      return { kind: "LOST", cause: new PartitionMissingError(this.#partition, this.#job) };
     if (record.fence !== this.#fence) return { kind: "FENCED" };
     if (record.seq === epoch.seq) return { kind: "DUP" };
     if (record.seq !== epoch.seq - 1) return { kind: "ROLLBACK", stored: record.seq };
@@ -177,7 +185,7 @@ class HeapPartition implements PartitionHandle {
       });
     const { outputs } = epoch;
     if (outputs.length === 0) return undefined;
-    const last = new Map<string, OutputFrame>();
+    const last = new Map<ChannelId, OutputFrame>();
     for (let i = 0; i < outputs.length; i++) {
       const { channel, seq, lineage } = outputs[i]!;
       const before = last.get(channel);
@@ -193,16 +201,16 @@ class HeapPartition implements PartitionHandle {
 
   #append(epoch: EpochCommit): number[] {
     const { outputs } = epoch;
-    const written: string[] = [];
+    const written = new Set<ChannelId>();
     for (let i = 0; i < outputs.length; i++) {
       const { channel, seq, lineage, frame } = outputs[i]!;
       this.#store.channel(channel).append(seq, lineage, frame);
-      if (!written.includes(channel)) written.push(channel);
+      written.add(channel);
     }
     const lengths: number[] = [];
-    for (let i = 0; i < written.length; i++) {
-      const channel = this.#store.channel(written[i]!);
-      this.#record.meta.set(`out:${written[i]!}`, channel.lastId);
+    for (const id of written) {
+      const channel = this.#store.channel(id);
+      this.#record.meta.set(`out:${id}`, channel.lastId);
       lengths.push(channel.length);
     }
     return lengths;

@@ -39,6 +39,10 @@ export class KeyScope {
   weight = 0;
   /** Wall clock in epoch ms at the start of the current batch or timer slice. */
   nowMs = 0;
+  /** A state counts in event time: {@link eventTime} is set for every record and timer. */
+  tracksEventTime = false;
+  /** Event time in epoch ms at which the current record or timer stands; -Infinity while there is none. */
+  eventTime: number = Number.NEGATIVE_INFINITY;
 
   constructor(operator: string, journal: Journal | undefined, sharesValues: boolean) {
     this.operator = operator;

@@ -13,13 +13,16 @@
 //   S2  What collect gives, applied to storage epoch by epoch, equals the heap.
 //   S3  The size of the cache, evictions and fetches never change what is read.
 //   H6  A fetch fills only what the heap does not have; only clean, acknowledged cells are evicted.
-import { type Codec, msgpackCodec } from "../core/codec.ts";
+import type { Codec } from "../core/codec.ts";
 import { InvariantError, invariant } from "../core/errors.ts";
 import { NAME_PATTERN } from "../core/ids.ts";
 import { InvalidOptionError } from "../core/options.ts";
-import type { StateLoad, StateShape } from "../core/ports/state-backend.ts";
+import type { StateLoad } from "../core/ports/state-backend.ts";
+import type { AggregatingState } from "./aggregating-state.ts";
 import { type Cell, CellLoad, type CellState } from "./cell-state.ts";
+import { createState } from "./create-state.ts";
 import type {
+  AggregatingDescriptor,
   ListDescriptor,
   MapDescriptor,
   ReducingDescriptor,
@@ -28,21 +31,12 @@ import type {
   ValueDescriptor,
 } from "./descriptors.ts";
 import { EvictionHand } from "./eviction.ts";
-import {
-  type ArmCleanup,
-  type Expiring,
-  ExpiringList,
-  ExpiringMap,
-  ExpiringValue,
-  expiringCodec,
-  Lifetime,
-  type Stamped,
-} from "./expiring.ts";
+import type { ArmCleanup, Expiring } from "./expiring.ts";
 import { Journal } from "./journal.ts";
 import { KeyScope, NO_KEY } from "./key-scope.ts";
-import { ListCells, type ListState } from "./list-state.ts";
+import type { ListState } from "./list-state.ts";
 import { MapCells, type MapState } from "./map-state.ts";
-import { ReducingOverValue, type ReducingState, ValueCells, type ValueState } from "./value-state.ts";
+import { type ReducingState, ValueCells, type ValueState } from "./value-state.ts";
 import type { WriteSet } from "./write-set.ts";
 
 /** The handle that belongs to a descriptor. */
@@ -55,7 +49,9 @@ export type StateHandle<D> =
         ? MapState<K, V>
         : D extends ReducingDescriptor<infer T>
           ? ReducingState<T>
-          : never;
+          : D extends AggregatingDescriptor<infer T, infer _A, infer R>
+            ? AggregatingState<T, R>
+            : never;
 
 /** Handles by the names of their descriptors. */
 export type StateHandles<S> = { readonly [Name in keyof S]: StateHandle<S[Name]> };
@@ -101,13 +97,16 @@ export class KeyedState {
    * @throws {InvalidOptionError} when the name is taken or cannot stand in storage
    */
   add<D extends StateDescriptor>(name: string, descriptor: D): StateHandle<D> {
-    return this.#create(name, descriptor) as StateHandle<D>;
+    const { startsEmpty, armCleanup } = this.#options;
+    const { cells, handle, expiring } = createState(this.#scope, name, descriptor, startsEmpty, armCleanup);
+    this.#register(name, cells);
+    if (expiring !== undefined) this.#expiring.set(name, { cells, expiring });
+    return handle as StateHandle<D>;
   }
 
   addAll<S extends StateDescriptors>(states: S): StateHandles<S> {
     const handles: Record<string, unknown> = {};
-    for (const name of Object.keys(states))
-      handles[name] = this.#create(name, states[name] as StateDescriptor);
+    for (const name of Object.keys(states)) handles[name] = this.add(name, states[name] as StateDescriptor);
     return Object.freeze(handles) as StateHandles<S>;
   }
 
@@ -120,74 +119,31 @@ export class KeyedState {
       this.#options.startsEmpty,
       undefined,
     );
-    this.#register(name, cells);
+    this.#register(name, cells as unknown as CellState<Cell>);
     return cells;
   }
 
-  #create(name: string, descriptor: StateDescriptor): unknown {
-    const { ttl } = descriptor;
-    const codec = descriptor.codec as Codec<unknown>;
-    const { startsEmpty, armCleanup } = this.#options;
-    const scope = this.#scope;
-    // A codec of the user refuses by itself what it cannot encode; also when the expiry codec is around it.
-    const plain = codec === msgpackCodec;
-    if (ttl === undefined) {
-      switch (descriptor.kind) {
-        case "value":
-          return this.#register(
-            name,
-            new ValueCells<unknown, unknown>(scope, name, codec, startsEmpty, descriptor.default),
-          );
-        case "reducing": {
-          const cells = new ValueCells<unknown>(scope, name, codec, startsEmpty, undefined);
-          return new ReducingOverValue(this.#register(name, cells), descriptor.reduce as unknown as Reduce);
-        }
-        case "list":
-          return this.#register(name, new ListCells<unknown>(scope, name, codec, startsEmpty));
-        case "map":
-          return this.#register(name, new MapCells<unknown, unknown>(scope, name, codec, startsEmpty));
-      }
-    }
-    const lifetime = new Lifetime(scope, name, ttl, armCleanup);
-    const stamped = expiringCodec(codec);
-    switch (descriptor.kind) {
-      case "value":
-      case "reducing": {
-        const cells = new ValueCells<Stamped<unknown>>(scope, name, stamped, startsEmpty, undefined, plain);
-        const absent = descriptor.kind === "value" ? (descriptor.default as unknown) : undefined;
-        const copyAbsent =
-          typeof absent === "object" && absent !== null
-            ? () => codec.decode(codec.encode(absent))
-            : () => absent;
-        const value = new ExpiringValue<unknown, unknown>(this.#register(name, cells), lifetime, copyAbsent);
-        this.#expiring.set(name, { cells, expiring: value });
-        return descriptor.kind === "value"
-          ? value
-          : new ReducingOverValue(value as ValueState<unknown>, descriptor.reduce as unknown as Reduce);
-      }
-      case "list": {
-        const cells = new ListCells<Stamped<unknown>>(scope, name, stamped, startsEmpty, plain);
-        const list = new ExpiringList(this.#register(name, cells), lifetime);
-        this.#expiring.set(name, { cells, expiring: list });
-        return list;
-      }
-      case "map": {
-        const cells = new MapCells<unknown, Stamped<unknown>>(scope, name, stamped, startsEmpty, plain);
-        const map = new ExpiringMap(this.#register(name, cells), lifetime);
-        this.#expiring.set(name, { cells, expiring: map });
-        return map;
-      }
-    }
+  /** As {@link addCells}, for a map. */
+  addMapCells<K, V>(name: string, codec: Codec<V>): MapCells<K, V> {
+    const cells = new MapCells<K, V>(this.#scope, name, codec as Codec<unknown>, this.#options.startsEmpty);
+    this.#register(name, cells as unknown as CellState<Cell>);
+    return cells;
   }
 
-  #register<C extends { readonly shape: StateShape }>(name: string, cells: C): C {
+  /** As {@link addCells}, for cells of any shape; they are made with what all states of the operator share. */
+  addCellsOf<C extends { readonly name: string }>(create: (scope: KeyScope, startsEmpty: boolean) => C): C {
+    const cells = create(this.#scope, this.#options.startsEmpty);
+    this.#register(cells.name, cells as unknown as CellState<Cell>);
+    return cells;
+  }
+
+  #register(name: string, cells: CellState<Cell>): void {
     const owner = `operator "${this.#options.operator}"`;
     if (!NAME_PATTERN.test(name))
       throw new InvalidOptionError(owner, "state", name, "a name of letters, digits, _ and -");
     if (this.#names.has(name)) throw new InvalidOptionError(owner, "state", name, "a name that is not taken");
     this.#names.add(name);
-    this.#states.push(cells as unknown as CellState<Cell>);
-    return cells;
+    this.#states.push(cells);
   }
 
   // Prefetch
@@ -265,6 +221,16 @@ export class KeyedState {
     for (let i = 0; i < states.length; i++) (states[i] as CellState<Cell>).forget();
   }
 
+  /** A state has a time to live in event time: {@link standAt} is called for every record and timer. */
+  get tracksEventTime(): boolean {
+    return this.#scope.tracksEventTime;
+  }
+
+  /** @param eventTime epoch ms that times to live in event time go by; -Infinity when there is none */
+  standAt(eventTime: number): void {
+    this.#scope.eventTime = eventTime;
+  }
+
   leave(): void {
     this.setKey(NO_KEY);
     this.#scope.prepared = false;
@@ -325,5 +291,3 @@ export class KeyedState {
     return this.#scope.weight;
   }
 }
-
-type Reduce = (current: unknown, added: unknown) => unknown;

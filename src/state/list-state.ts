@@ -47,14 +47,18 @@ export class ListCells<T> extends CellState<ListCell> implements ListState<T> {
     return cell.items as T[];
   }
 
+  /** As {@link get}, for callers that never change an element in place: without copies. */
+  peek(): readonly T[] {
+    return ((this.cell ?? this.locate())?.items ?? NO_ITEMS) as readonly T[];
+  }
+
   #copyItems(cell: ListCell): void {
     cell.items = cell.items.map((item) => this.copy(item));
     cell.shared = false;
   }
 
   get length(): number {
-    const cell = this.cell ?? this.locate();
-    return cell === undefined ? 0 : cell.items.length;
+    return this.peek().length;
   }
 
   append(element: T): void {
@@ -124,6 +128,11 @@ export class ListCells<T> extends CellState<ListCell> implements ListState<T> {
     if (result === undefined) return;
     cell.items = [...(result as readonly unknown[])];
     cell.shared = this.scope.sharesValues;
+  }
+
+  protected rewrite(cell: ListCell): void {
+    cell.rewritten = true;
+    this.parts += cell.items.length;
   }
 
   protected write(cell: ListCell, into: WriteSet): void {

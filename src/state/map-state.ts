@@ -50,6 +50,16 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
     return (typeof value === "object" ? this.#lend(cell, key, value) : value) as V | undefined;
   }
 
+  /** As {@link get}, for callers that never change the value in place: without a copy. */
+  peek(key: K): V | undefined {
+    return (this.cell ?? this.locate())?.entries.get(key) as V | undefined;
+  }
+
+  /** As {@link entries}, for callers that never change a value in place. */
+  peekAll(): ReadonlyMap<K, V> {
+    return ((this.cell ?? this.locate())?.entries ?? NO_ENTRIES) as ReadonlyMap<K, V>;
+  }
+
   has(key: K): boolean {
     const cell = this.cell ?? this.locate();
     return cell?.entries.has(key) === true;
@@ -91,16 +101,15 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
   }
 
   keys(): IterableIterator<K> {
-    const cell = this.cell ?? this.locate();
-    return ((cell?.entries ?? NO_ENTRIES) as Map<K, V>).keys();
+    return this.peekAll().keys() as IterableIterator<K>;
   }
 
   values(): IterableIterator<V> {
-    return this.#lendAll().values();
+    return this.#lendAll().values() as IterableIterator<V>;
   }
 
   entries(): IterableIterator<[K, V]> {
-    return this.#lendAll().entries();
+    return this.#lendAll().entries() as IterableIterator<[K, V]>;
   }
 
   #change(cell: MapCell, key: unknown): void {
@@ -110,11 +119,11 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
     if (cell.dirtyEpoch !== this.scope.epoch) this.markDirty(cell);
   }
 
-  #lendAll(): Map<K, V> {
+  #lendAll(): ReadonlyMap<K, V> {
     const cell = this.cell ?? this.locate();
     if (cell !== undefined)
       for (const [key, value] of cell.entries) if (typeof value === "object") this.#lend(cell, key, value);
-    return (cell?.entries ?? NO_ENTRIES) as Map<K, V>;
+    return this.peekAll();
   }
 
   /** The user may change what it reads in place: storage and a rollback need the original. */
@@ -178,6 +187,11 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
     if (result === undefined) return;
     for (const [text, value] of result as ReadonlyMap<string, unknown>)
       cell.entries.set(decodeKey(text), value);
+  }
+
+  protected rewrite(cell: MapCell): void {
+    for (const key of cell.entries.keys()) cell.changed.add(key);
+    this.parts += cell.entries.size;
   }
 
   protected write(cell: MapCell, into: WriteSet): void {

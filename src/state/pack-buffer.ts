@@ -4,6 +4,7 @@
 // the link still reads them when the next commit is packed; the garbage collector frees a slab with its last part.
 //
 // Text and bytes are both written as MessagePack strings, since Lua knows no difference.
+import { versionedBytes } from "./versioned-bytes.ts";
 
 const SLAB_BYTES = 1 << 20;
 /** Up to here a loop over char codes is faster than a call into the runtime. */
@@ -99,6 +100,29 @@ export class PackBuffer {
       slab.set(value, at);
     }
     this.#at = at + length;
+  }
+
+  /** The version that wrote a value, and the bytes of its codec: one string. See versioned-bytes.ts. */
+  versioned(version: number, value: Uint8Array): void {
+    const length = value.length + 1;
+    if (version > 127) {
+      this.bytes(versionedBytes(version, value));
+      return;
+    }
+    this.#reserve(5 + length);
+    const slab = this.#slab;
+    let at = this.#at;
+    if (length < 32) {
+      slab[at++] = 0xa0 | length;
+      slab[at++] = version;
+      for (let i = 0; i < value.length; i++) slab[at + i] = value[i]!;
+    } else {
+      slab[at] = 0xdb;
+      at = slab.writeUInt32BE(length, at + 1);
+      slab[at++] = version;
+      slab.set(value, at);
+    }
+    this.#at = at + value.length;
   }
 
   #shortAscii(prefix: string, value: string, length: number): boolean {

@@ -1,4 +1,4 @@
-// RedisStateBackend — partitions whose state and outputs live in Redis. protocol.md sections 6.2 to 6.5.
+// RedisStateBackend — partitions whose state and outputs live in Redis. docs/protocols/checkpoint.md.
 //
 // Owns:      attaching, reading state, sending commits in order and saying what became of them.
 // Does not:  retry what may have been applied; keep anything of a partition's state.
@@ -14,6 +14,8 @@ import {
   ChannelTornError,
   CommitFailedError,
   IncarnationError,
+  LayoutsChangedError,
+  PartitionFormatError,
   PartitionMissingError,
   PartitionTornError,
   StaleAssignmentError,
@@ -31,6 +33,7 @@ import type {
 import { classifyReply, HistoryChangedError } from "../redis/errors.ts";
 import { type IncarnationKeys, JobKeys } from "../redis/keys.ts";
 import { type AttachReply, attachCall, attachScript } from "../redis/scripts/attach.ts";
+import { STATE_FORMAT } from "../redis/scripts/job.ts";
 import { releaseCall, releaseScript } from "../redis/scripts/release.ts";
 import { isErrorReply, type RedisSession } from "../redis/session.ts";
 import { CommitEncoder, type EncodedCommit } from "./commit-encoder.ts";
@@ -60,6 +63,7 @@ export class RedisStateBackend implements StateBackend {
       replid: session.history,
       assignmentVersion: request.assignmentVersion,
       incarnation,
+      layoutSeq: request.layoutSeq,
       worker: request.worker,
     });
     const reply = (await session.run(attachScript, args)) as AttachReply;
@@ -96,6 +100,10 @@ export class RedisStateBackend implements StateBackend {
         throw new PartitionMissingError(partition, this.#job.job);
       case "INCARNATION":
         throw new IncarnationError(partition, request.incarnation, Number(reply[1]));
+      case "LAYOUTS":
+        throw new LayoutsChangedError(`partition ${partition}`, request.layoutSeq, Number(reply[1]));
+      case "FORMAT":
+        throw new PartitionFormatError(partition, reply[1], STATE_FORMAT);
       case "STALE":
         throw new StaleAssignmentError(partition, request.assignmentVersion, Number(reply[1]));
       case "TORN-CHANNEL":
@@ -221,7 +229,7 @@ class RedisPartition implements PartitionHandle {
     }
   }
 
-  /** Every way in which a commit can come back without an answer. protocol.md section 6.5. */
+  /** Every way in which a commit can come back without an answer: the table in docs/protocols/checkpoint.md. */
   #classify(seq: number, error: Error): CommitAnswer {
     if (!isErrorReply(error)) return { kind: "LOST", cause: error };
     switch (classifyReply(error.message)) {

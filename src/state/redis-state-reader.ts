@@ -5,6 +5,8 @@ import type { StateLoad, StoredTimer } from "../core/ports/state-backend.ts";
 import type { BytesReply } from "../redis/connection.ts";
 import { type IncarnationKeys, scalarField } from "../redis/keys.ts";
 import type { RedisSession } from "../redis/session.ts";
+import { decodeValue } from "./codec-calls.ts";
+import { versionOf } from "./versioned-bytes.ts";
 
 /** Fields per HMGET, timers per ZRANGE: keeps single replies small enough to interleave with commits of others. */
 const CHUNK = 4000;
@@ -21,9 +23,10 @@ export class StateReader {
   /**
    * Fills the results of all loads.
    *
-   * The fence is read last: whoever lost the partition stops here instead of working on the state of another
-   * attempt. Only an early stop; its commit would be refused anyway.
+   * The fence is read last, and looked at before anything is decoded: whoever lost the partition stops here instead of
+   * working on the state of another attempt, which may be of a newer version than it can read (V1).
    * @throws {PartitionFencedError | SessionEndedError}
+   * @throws {StateCodecError | StateNewerError | StateMigrationError | MigrationMissingError}
    */
   async load(
     loads: readonly StateLoad[],
@@ -67,38 +70,55 @@ export class StateReader {
 
 /** Takes the replies of one load. @returns the position behind them */
 function fill(load: StateLoad, replies: readonly BytesReply[], first: number): number {
-  const { shape, fields, codec } = load;
+  const { shape, fields, codec, operator, state } = load;
   const results: unknown[] = new Array(fields.length);
+  const outdated: number[] = [];
   let at = first;
   if (shape === "scalar") {
     for (let from = 0; from < fields.length; from += CHUNK) {
       const values = replies[at++] as readonly (Buffer | null)[];
       for (let i = 0; i < values.length; i++) {
         const value = values[i]!;
-        results[from + i] = value === null ? undefined : codec.decode(value);
+        if (value === null) continue;
+        results[from + i] = decodeValue(codec, value, operator, state, fields[from + i]!);
+        if (versionOf(value) !== codec.version) outdated.push(from + i);
       }
     }
   } else {
     for (let i = 0; i < fields.length; i++) {
       const items = replies[at++] as readonly Buffer[];
-      if (items.length > 0) results[i] = shape === "map" ? decodeMap(items, load) : decodeList(items, load);
+      if (items.length === 0) continue;
+      results[i] = shape === "map" ? decodeMap(items, load, fields[i]!) : decodeList(items, load, fields[i]!);
+      if (isOutdated(items, load)) outdated.push(i);
     }
   }
   load.results = results;
+  load.outdated = outdated;
   return at;
 }
 
-function decodeMap(items: readonly Buffer[], load: StateLoad): Map<string, unknown> {
+function decodeMap(items: readonly Buffer[], load: StateLoad, field: string): Map<string, unknown> {
+  const { codec, operator, state } = load;
   const map = new Map<string, unknown>();
-  for (let i = 0; i < items.length; i += 2)
-    map.set(items[i]!.toString("utf8"), load.codec.decode(items[i + 1]!));
+  for (let i = 0; i < items.length; i += 2) {
+    const entry = items[i]!.toString("utf8");
+    map.set(entry, decodeValue(codec, items[i + 1]!, operator, state, field, entry));
+  }
   return map;
 }
 
-function decodeList(items: readonly Buffer[], load: StateLoad): unknown[] {
+function decodeList(items: readonly Buffer[], load: StateLoad, field: string): unknown[] {
+  const { codec, operator, state } = load;
   const list: unknown[] = new Array(items.length);
-  for (let i = 0; i < items.length; i++) list[i] = load.codec.decode(items[i]!);
+  for (let i = 0; i < items.length; i++) list[i] = decodeValue(codec, items[i]!, operator, state, field);
   return list;
+}
+
+/** @param items values, for a map each behind its entry key */
+function isOutdated(items: readonly Buffer[], { shape, codec }: StateLoad): boolean {
+  const step = shape === "map" ? 2 : 1;
+  for (let i = step - 1; i < items.length; i += step) if (versionOf(items[i]!) !== codec.version) return true;
+  return false;
 }
 
 /** All timers of one operator in a range of key groups; groups without timers are left out. */

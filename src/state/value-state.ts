@@ -1,5 +1,7 @@
 // ValueState and ReducingState — one value per key.
+
 import type { Namespace } from "../core/address.ts";
+import { NoAccumulatorError } from "../core/aggregate.ts";
 import type { Codec } from "../core/codec.ts";
 import type { StateShape } from "../core/ports/state-backend.ts";
 import { Cell, CellState } from "./cell-state.ts";
@@ -24,10 +26,21 @@ export interface ValueState<T, D = undefined> {
   clear(): void;
 }
 
+/** A value that folds can read without a copy. */
+export interface PeekableValue<T> extends ValueState<T> {
+  /** As {@link ValueState.get}, for callers that never change the value in place: without a copy. */
+  peek(): T | undefined;
+}
+
 /** One value under the current key that is folded with what is added to it. */
 export interface ReducingState<T> {
   get(): T | undefined;
-  /** The first value is stored as it is. @returns the new value */
+  /**
+   * The first value is stored as it is.
+   *
+   * @returns the new value
+   * @throws {NoAccumulatorError} when the reduce function returns undefined
+   */
   add(value: T): T;
   clear(): void;
 }
@@ -130,6 +143,8 @@ export class ValueCells<T, D = undefined> extends CellState<ScalarCell> implemen
     cell.shared = this.scope.sharesValues;
   }
 
+  protected rewrite(): void {}
+
   protected write(cell: ScalarCell, into: WriteSet): void {
     const column = into.scalars(cell.keyGroup, this.name, this.codec);
     column.fields.push(cell.field as string);
@@ -140,10 +155,12 @@ export class ValueCells<T, D = undefined> extends CellState<ScalarCell> implemen
 
 /** Folds into any value state, with or without a time to live. */
 export class ReducingOverValue<T> implements ReducingState<T> {
+  readonly #operator: string;
   readonly #value: ValueState<T, undefined>;
   readonly #reduce: (current: T, added: T) => T;
 
-  constructor(value: ValueState<T, undefined>, reduce: (current: T, added: T) => T) {
+  constructor(operator: string, value: ValueState<T, undefined>, reduce: (current: T, added: T) => T) {
+    this.#operator = operator;
     this.#value = value;
     this.#reduce = reduce;
   }
@@ -155,6 +172,7 @@ export class ReducingOverValue<T> implements ReducingState<T> {
   add(value: T): T {
     const current = this.#value.get();
     const next = current === undefined ? value : this.#reduce(current, value);
+    if (next === undefined) throw new NoAccumulatorError(this.#operator, "the reduce function");
     this.#value.set(next);
     return next;
   }

@@ -65,3 +65,17 @@ function toMilliseconds(input: unknown, what: string): number {
   const whole = Math.round(milliseconds);
   return (Math.abs(milliseconds - whole) < 1e-6 ? whole : milliseconds) + 0;
 }
+
+const LARGEST_FIRST: readonly (readonly [unit: string, lengthMs: number])[] = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1_000],
+];
+
+/** The largest unit in which the duration is a whole number: `90s`, `5m`. */
+export function durationText(durationMs: number): string {
+  for (const [unit, lengthMs] of LARGEST_FIRST)
+    if (durationMs !== 0 && durationMs % lengthMs === 0) return `${durationMs / lengthMs}${unit}`;
+  return `${durationMs}ms`;
+}

@@ -2,8 +2,8 @@
 import { type Address, decodeAddress, encodeAddress, type Namespace } from "../core/address.ts";
 import { invariant } from "../core/errors.ts";
 
-/** `cleanup` timers are the engine's own: they remove expired state, in processing time. */
-export type TimerKind = "event" | "processing" | "cleanup";
+/** `cleanup` and `eventCleanup` timers are the engine's own: they remove expired state, in processing and in event time. */
+export type TimerKind = "event" | "processing" | "cleanup" | "eventCleanup";
 
 export interface Timer {
   readonly kind: TimerKind;
@@ -13,8 +13,18 @@ export interface Timer {
   readonly time: number;
 }
 
-const LETTERS: Readonly<Record<TimerKind, string>> = { event: "e", processing: "p", cleanup: "c" };
-const KINDS: Readonly<Record<string, TimerKind>> = { e: "event", p: "processing", c: "cleanup" };
+const LETTERS: Readonly<Record<TimerKind, string>> = {
+  event: "e",
+  processing: "p",
+  cleanup: "c",
+  eventCleanup: "x",
+};
+const KINDS: Readonly<Record<string, TimerKind>> = {
+  e: "event",
+  p: "processing",
+  c: "cleanup",
+  x: "eventCleanup",
+};
 
 /** A timer as its stored member tells it. */
 export interface DecodedTimer extends Address {

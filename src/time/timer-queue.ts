@@ -245,12 +245,14 @@ export class TimerQueue {
   #dropEmptyBuckets(): void {
     const { length } = this.#heap;
     if (length < 64 || length < this.#live * 2) return;
-    const kept = this.#heap.filter((bucket) => bucket.live > 0);
-    if (kept.length * 2 > length) return;
-    for (const bucket of this.#heap) if (bucket.live === 0) this.#buckets.delete(bucket.time);
+    let kept = 0;
+    for (const bucket of this.#heap) {
+      if (bucket.live === 0) this.#buckets.delete(bucket.time);
+      else this.#heap[kept++] = bucket;
+    }
+    this.#heap.length = kept;
     // A sorted array is a heap.
-    kept.sort((a, b) => a.time - b.time);
-    this.#heap.splice(0, length, ...kept);
+    this.#heap.sort((a, b) => a.time - b.time);
   }
 
   #popBucket(): void {

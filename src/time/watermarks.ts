@@ -1,4 +1,4 @@
-// Watermarks — how a source states event time, and how a partition folds the statements of its inputs.
+// Watermarks — how a partition folds what its inputs state about event time.
 //
 // Owns:      the watermark of each input, which inputs are idle, the merged watermark.
 // Does not:  know channels or timers, or guess idleness from silence: inputs are declared idle.
@@ -8,8 +8,9 @@
 //
 // Laws (docs/laws.md)
 //   W1  The merged watermark never decreases.
-//   W2  An advance never passes the smallest watermark among the inputs that are neither idle nor ended at that
-//       moment; with none of those it advances only when every input has ended, to MAX_WATERMARK.
+//   W2  An advance goes exactly to the smallest watermark among the inputs that are neither idle nor ended at that
+//       moment; with none of those to the largest among the idle ones; to MAX_WATERMARK only when every input has ended.
+//   Z3  Once all inputs are idle, the merged watermark does not depend on the order in which they fell idle.
 import { MAX_WATERMARK, MIN_WATERMARK } from "../core/batch.ts";
 import { EngineError, invariant } from "../core/errors.ts";
 
@@ -37,7 +38,7 @@ export class WatermarkRegressionError extends EngineError<"WATERMARK_REGRESSION"
   }
 }
 
-/** Plain JSON; belongs to the committed state of the partition. */
+/** What a merge goes on from, put together from the committed facts of the partition. */
 export interface SavedWatermarkMerge {
   readonly merged: SavedWatermark;
   readonly inputs: readonly SavedWatermark[];
@@ -74,11 +75,9 @@ export class WatermarkMerge {
     for (let i = 0; i < inputCount; i++) merge.#inputs[i] = restoreWatermark(saved.inputs[i] ?? "start");
     for (const input of saved.idle) merge.#idle[input] = 1;
     merge.#merged = restoreWatermark(saved.merged);
+    // An input that held it back may be gone: a split that the source no longer has.
+    merge.#merged = Math.max(merge.#merged, merge.#bound());
     return merge;
-  }
-
-  get inputCount(): number {
-    return this.#inputs.length;
   }
 
   /** The merged watermark; MIN_WATERMARK before anything was promised. */
@@ -97,44 +96,11 @@ export class WatermarkMerge {
     return !allEnded;
   }
 
-  /** Every input has ended. */
-  get ended(): boolean {
-    return this.#inputs.every((watermark) => watermark === MAX_WATERMARK);
-  }
-
-  isIdle(input: number): boolean {
-    return this.#idle[input] === 1;
-  }
-
-  /** The watermark of one input. */
-  of(input: number): number {
-    return this.#inputs[input] ?? MIN_WATERMARK;
-  }
-
   /**
-   * Takes a watermark from an input, which is not idle (any more).
+   * What an input states: its watermark, and whether the others need not wait for it until its next statement.
    *
-   * @param input index of the channel, 0 <= input < inputCount
+   * @param input index, 0 <= input < inputCount
    * @param watermark event time in epoch ms: later records of this input are strictly newer
-   * @returns the new merged watermark in epoch ms, or undefined when it did not advance
-   * @throws {WatermarkRegressionError} when this input's watermark moved backwards
-   */
-  advance(input: number, watermark: number): number | undefined {
-    return this.update(input, watermark, false);
-  }
-
-  /**
-   * Declares an input idle: the others no longer wait for it until its next {@link advance}.
-   *
-   * @returns the new merged watermark in epoch ms, or undefined when it did not advance
-   */
-  markIdle(input: number): number | undefined {
-    return this.update(input, this.of(input), true);
-  }
-
-  /**
-   * What one frame states about its channel.
-   *
    * @returns the new merged watermark in epoch ms, or undefined when it did not advance
    * @throws {WatermarkRegressionError} when this input's watermark moved backwards
    */
@@ -145,38 +111,58 @@ export class WatermarkMerge {
       inputCount: this.#inputs.length,
     });
     if (!(watermark >= held)) throw new WatermarkRegressionError(input, held, watermark);
-    // An input ahead of the merged watermark does not hold it back (another one does), so nothing can advance.
+    // An active input ahead of the merged watermark does not hold it back: another active one does.
     const wasAhead = this.#idle[input] === 0 && held > this.#merged;
     this.#inputs[input] = watermark;
     this.#idle[input] = idle ? 1 : 0;
-    if (wasAhead) return undefined;
+    if (wasAhead && !idle) return undefined;
     const bound = this.#bound();
-    if (bound === undefined || bound <= this.#merged) return undefined;
+    if (bound <= this.#merged) return undefined;
     this.#merged = bound;
     return bound;
   }
 
-  /** The largest watermark that W2 allows now; undefined when there is nothing to go by. */
-  #bound(): number | undefined {
-    let smallest = MAX_WATERMARK;
-    let idleInputs = 0;
+  /**
+   * The smallest watermark among the inputs that are neither idle nor ended; MAX_WATERMARK when there is none.
+   * Unlike {@link current} it falls when an input wakes up behind.
+   */
+  get lowest(): number {
+    let lowest = MAX_WATERMARK;
+    for (let i = 0; i < this.#inputs.length; i++)
+      if (this.#idle[i] === 0 && (this.#inputs[i] as number) < lowest) lowest = this.#inputs[i] as number;
+    return lowest;
+  }
+
+  /**
+   * The input that the merged watermark stands by: the slowest of those that are neither idle nor ended, else the idle
+   * one that came furthest; undefined when all have ended.
+   */
+  get holder(): number | undefined {
+    let slowest: number | undefined;
+    let furthest: number | undefined;
     for (let i = 0; i < this.#inputs.length; i++) {
       const watermark = this.#inputs[i] as number;
       if (watermark === MAX_WATERMARK) continue;
-      if (this.#idle[i] === 1) idleInputs++;
-      else if (watermark < smallest) smallest = watermark;
+      if (this.#idle[i] === 1) {
+        if (furthest === undefined || watermark > (this.#inputs[furthest] as number)) furthest = i;
+      } else if (slowest === undefined || watermark < (this.#inputs[slowest] as number)) slowest = i;
     }
-    return smallest === MAX_WATERMARK && idleInputs > 0 ? undefined : smallest;
+    return slowest ?? furthest;
   }
 
-  save(): SavedWatermarkMerge {
-    const inputs: SavedWatermark[] = [];
-    const idle: number[] = [];
+  /** Where W2 says that the merged watermark belongs now, unless it is there already or beyond. */
+  #bound(): number {
+    const { lowest } = this;
+    if (lowest < MAX_WATERMARK) return lowest;
+    let furthest = MIN_WATERMARK;
+    let allEnded = true;
     for (let i = 0; i < this.#inputs.length; i++) {
-      inputs.push(saveWatermark(this.#inputs[i] as number));
-      if (this.#idle[i] === 1) idle.push(i);
+      const watermark = this.#inputs[i] as number;
+      if (watermark === MAX_WATERMARK) continue;
+      allEnded = false;
+      if (watermark > furthest) furthest = watermark;
     }
-    return { merged: saveWatermark(this.#merged), inputs, idle };
+    return allEnded ? MAX_WATERMARK : furthest;
   }
 }
 
@@ -191,46 +177,5 @@ export class InvalidTimestampError extends EngineError<"INVALID_TIMESTAMP"> {
         "return a finite number of milliseconds since 1970-01-01 UTC, for a Date its getTime()",
       { details: { source, value: shown, record } },
     );
-  }
-}
-
-/**
- * The watermark of one split whose records come at most `outOfOrdernessMs` late:
- * highest timestamp - outOfOrdernessMs - 1, because later records are strictly newer than a watermark.
- */
-export class BoundedOutOfOrderness {
-  readonly #distanceMs: number;
-  #highest = MIN_WATERMARK;
-
-  /** @param outOfOrdernessMs at least 0; a record that is exactly so far behind the highest one is not late */
-  constructor(outOfOrdernessMs: number) {
-    this.#distanceMs = outOfOrdernessMs + 1;
-  }
-
-  /** @param saved what {@link save} returned: watermarks go on where the committed epoch left them */
-  static restore(outOfOrdernessMs: number, saved: SavedWatermark): BoundedOutOfOrderness {
-    const generator = new BoundedOutOfOrderness(outOfOrdernessMs);
-    generator.#highest = restoreWatermark(saved);
-    return generator;
-  }
-
-  /** Takes the timestamps of a batch; all finite. Hot: one comparison per record. */
-  observe(timestamps: readonly number[]): void {
-    let highest = this.#highest;
-    for (let i = 0; i < timestamps.length; i++) {
-      const timestamp = timestamps[i] as number;
-      if (timestamp > highest) highest = timestamp;
-    }
-    this.#highest = highest;
-  }
-
-  /** Event time in epoch ms; MIN_WATERMARK before the first record. Never decreases. */
-  get watermark(): number {
-    return this.#highest - this.#distanceMs;
-  }
-
-  /** Plain JSON: the highest timestamp seen. */
-  save(): SavedWatermark {
-    return saveWatermark(this.#highest);
   }
 }

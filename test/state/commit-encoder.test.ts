@@ -173,11 +173,11 @@ describe("CommitEncoder", () => {
     expect(found.list).toEqual([
       ...["HSET", 2, ["@m:m:grows", "", "@m:m:new", "", "@l:l:grows", ""]],
       ...["HDEL", 2, ["@m:m:goes", "@l:l:goes"]],
-      ...["HSET", m("grows"), ["n1", "\u0001"], "HDEL", m("grows"), ["n2"]],
+      ...["HSET", m("grows"), ["n1", "\u0001\u0001"], "HDEL", m("grows"), ["n2"]],
       ...["HDEL", m("shrinks"), ["n1"]],
       ...["UNLINK", m("goes"), []],
-      ...["UNLINK", m("new"), [], "HSET", m("new"), ["n1", "\u0001"]],
-      ...["RPUSH", l("grows"), ["\u0001"]],
+      ...["UNLINK", m("new"), [], "HSET", m("new"), ["n1", "\u0001\u0001"]],
+      ...["RPUSH", l("grows"), ["\u0001\u0001"]],
       ...["UNLINK", l("goes"), []],
     ]);
     expect(found.drops).toEqual([m("shrinks"), 2, "@m:m:shrinks"]);

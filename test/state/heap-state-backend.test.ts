@@ -1,8 +1,6 @@
 import { expect, test } from "vitest";
 import { MemoryChannelReader } from "../../src/broker/memory-channel.ts";
 import { msgpackCodec } from "../../src/core/codec.ts";
-import { EmbeddedStore } from "../../src/core/embedded-store.ts";
-import { HeapStateBackend } from "../../src/state/heap-state-backend.ts";
 import {
   describeStateBackend,
   epoch,
@@ -11,29 +9,12 @@ import {
   request,
   writes,
 } from "../conformance/state-backend.ts";
+import { createHeapWorld } from "../support/state-worlds.ts";
 
-function open(): { store: EmbeddedStore; backend: HeapStateBackend } {
-  const store = new EmbeddedStore();
-  for (const partition of ["count.0", "count.1"]) store.createPartition(partition);
-  return { store, backend: new HeapStateBackend(store, "job") };
-}
-
-describeStateBackend("heap", async () => {
-  const { store, backend } = open();
-  return {
-    backend,
-    reader: new MemoryChannelReader(store),
-    anotherBackend: async () => new HeapStateBackend(store, "job"),
-    tamperChannel: async (channel, seq, lineage) =>
-      store.channel(channel).append(seq, lineage, frameOf("tampered")),
-    wipe: async () => store.clear(),
-    ended: async () => [...store.ended],
-    close: async () => backend.close(),
-  };
-});
+describeStateBackend("heap", async () => createHeapWorld());
 
 test("embedded answers come without a promise", async () => {
-  const { backend } = open();
+  const { backend } = createHeapWorld();
   const handle = await backend.attach(request("count.0"));
   const answer = handle.commit(epoch(1, { outputs: [output("x:0>0", 1, handle.attached.lineage)] }));
   expect(answer).toEqual({ kind: "OK", lengths: [1] });
@@ -42,7 +23,7 @@ test("embedded answers come without a promise", async () => {
 });
 
 test("an embedded frame and an embedded value are handed over by reference", async () => {
-  const { store, backend } = open();
+  const { store, backend } = createHeapWorld();
   const handle = await backend.attach(request("count.0"));
   const frame = frameOf(1, 2);
   const value = { big: "object" };
@@ -55,13 +36,13 @@ test("an embedded frame and an embedded value are handed over by reference", asy
   const [entries] = new MemoryChannelReader(store).read([{ channel: "x:0>0", seq: 0, lineage: 0 }], 1);
   expect(entries?.[0]?.frame).toBe(frame);
   const load = { operator: "count", state: "v", shape: "scalar" as const, keyGroup: 0, codec: msgpackCodec };
-  const wanted = { ...load, fields: ["sa"], results: [] as unknown[] };
+  const wanted = { ...load, fields: ["sa"], results: [] as unknown[], outdated: [] };
   await handle.load([wanted]);
   expect(wanted.results[0]).toBe(value);
 });
 
 test("a closed embedded session answers LOST", async () => {
-  const { backend } = open();
+  const { backend } = createHeapWorld();
   const handle = await backend.attach(request("count.0"));
   backend.close();
   expect(handle.commit(epoch(1))).toMatchObject({ kind: "LOST" });
@@ -69,7 +50,7 @@ test("a closed embedded session answers LOST", async () => {
 });
 
 test("C4 an embedded commit with one wrong entry changes nothing at all", async () => {
-  const { store, backend } = open();
+  const { store, backend } = createHeapWorld();
   const handle = await backend.attach(request("count.0"));
   const { lineage } = handle.attached;
   const answer = handle.commit(

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvariantError } from "../../src/core/errors.ts";
-import type { StateWrites } from "../../src/core/ports/state-backend.ts";
-import { list, map, reducing, value } from "../../src/state/descriptors.ts";
-import { KeyedState, type StateHandles } from "../../src/state/keyed-state.ts";
-import { WriteSet } from "../../src/state/write-set.ts";
+import { collectList, mean } from "../../src/operators/aggregates.ts";
+import { aggregating, list, map, reducing, value } from "../../src/state/descriptors.ts";
+import type { KeyedState, StateHandles } from "../../src/state/keyed-state.ts";
+import { collectWrites, createKeyedState } from "../support/keyed-state.ts";
 import { ModelBackend } from "../support/model-backend.ts";
 
 interface Box {
@@ -18,6 +18,8 @@ const states = {
   names: list<Box>(),
   seen: map<string | number, Box | number>(),
   most: reducing<number>((a, b) => Math.max(a, b)),
+  mean: aggregating(mean((n: number) => n)),
+  bag: aggregating(collectList<Box>()),
 };
 type Handles = StateHandles<typeof states>;
 
@@ -28,8 +30,22 @@ interface Plain {
   names: Box[];
   seen: Map<string | number, Box | number>;
   most: number | undefined;
+  /** What was added to the mean. */
+  mean: number[];
+  bag: Box[];
 }
-const emptyPlain = (): Plain => ({ box: undefined, total: 0, names: [], seen: new Map(), most: undefined });
+const emptyPlain = (): Plain => ({
+  box: undefined,
+  total: 0,
+  names: [],
+  seen: new Map(),
+  most: undefined,
+  mean: [],
+  bag: [],
+});
+const meanOf = (all: readonly number[]): number | undefined =>
+  all.length === 0 ? undefined : all.reduce((a, b) => a + b) / all.length;
+const bagOf = (all: readonly Box[]): readonly Box[] | undefined => (all.length === 0 ? undefined : all);
 
 type Op = { readonly kind: string; readonly n: number; readonly entry: string | number };
 type Step =
@@ -53,6 +69,7 @@ const KINDS = {
     "addMost",
     "clearMost",
   ],
+  aggregate: ["addMean", "readMean", "clearMean", "addBag", "readBag", "changeBagOnly", "clearBag"],
   list: ["append", "changeElements", "changeElementsOnly", "updateList", "clearList", "readList"],
   map: [
     "setEntry",
@@ -66,7 +83,13 @@ const KINDS = {
   ],
 };
 // A sequence with few kinds of operations goes deep, one with all kinds mixes them.
-const kinds = fc.constantFrom(KINDS.value, KINDS.list, KINDS.map, Object.values(KINDS).flat());
+const kinds = fc.constantFrom(
+  KINDS.value,
+  KINDS.aggregate,
+  KINDS.list,
+  KINDS.map,
+  Object.values(KINDS).flat(),
+);
 const key = fc.constantFrom<string | number>(1, "1", 2, "k", 3, 4);
 
 function opOf(kindsOfRun: readonly string[]): fc.Arbitrary<Op> {
@@ -107,7 +130,7 @@ const changeBox = (box: Box): void => {
 
 /** Runs one operation on both sides; whatever is read must be the same. */
 function perform(handles: Handles, plain: Plain, { kind, n, entry }: Op, doomed: boolean): void {
-  const { box, total, names, seen, most } = handles;
+  const { box, total, names, seen, most, mean, bag } = handles;
   switch (kind) {
     case "setBox":
       box.set(newBox(n));
@@ -218,6 +241,32 @@ function perform(handles: Handles, plain: Plain, { kind, n, entry }: Op, doomed:
       most.clear();
       plain.most = undefined;
       break;
+    case "addMean":
+      mean.add(n);
+      plain.mean.push(n);
+      break;
+    case "readMean":
+      expect(mean.get()).toEqual(meanOf(plain.mean));
+      break;
+    case "clearMean":
+      mean.clear();
+      plain.mean = [];
+      break;
+    case "addBag":
+      bag.add(newBox(n));
+      plain.bag.push(newBox(n));
+      break;
+    case "readBag":
+      expect(bag.get()).toEqual(bagOf(plain.bag));
+      break;
+    case "changeBagOnly":
+      // The list that is handed out is another one than the next record is added to.
+      bag.get()?.push(newBox(99));
+      break;
+    case "clearBag":
+      bag.clear();
+      plain.bag = [];
+      break;
     default:
       throw new Error(kind);
   }
@@ -249,8 +298,7 @@ class Comparison {
   }
 
   #start(startsEmpty: boolean): void {
-    this.#state = new KeyedState({
-      operator: "op",
+    this.#state = createKeyedState({
       startsEmpty,
       cacheEntries: this.#setting.cacheEntries,
       encodesOnCommit: !this.#setting.shares,
@@ -326,11 +374,7 @@ class Comparison {
   }
 
   #collect(): void {
-    const writes = new WriteSet("op");
-    const into: StateWrites[] = [];
-    this.#state.collect(writes);
-    writes.drainInto(into);
-    this.#backend.stage(into);
+    this.#backend.stage(collectWrites(this.#state));
     this.#stagedPlain.push(structuredClone(this.#plain));
     this.#unacknowledged++;
   }
@@ -359,16 +403,19 @@ class Comparison {
       this.#prefetch([key]);
       this.#state.enter(0);
       this.#state.setKey(key);
-      const { box, total, names, seen, most } = this.#handles;
-      const read: Plain = {
+      const { box, total, names, seen, most, mean, bag } = this.#handles;
+      const plain = this.#plain.get(key) ?? emptyPlain();
+      const read = {
         box: box.get(),
         total: total.get(),
         names: [...names.get()],
         seen: new Map(seen.entries()),
         most: most.get(),
+        mean: mean.get(),
+        bag: bag.get(),
       };
       this.#state.leave();
-      expect(read).toEqual(this.#plain.get(key) ?? emptyPlain());
+      expect(read).toEqual({ ...plain, mean: meanOf(plain.mean), bag: bagOf(plain.bag) });
     }
   }
 }
@@ -396,14 +443,7 @@ describe("KeyedState", () => {
     fc.assert(
       fc.property(opPair, ([kept, undone]) => {
         const collected = (undo: boolean): unknown => {
-          const state = new KeyedState({
-            operator: "op",
-            startsEmpty: true,
-            cacheEntries: 100,
-            encodesOnCommit: true,
-            journaling: true,
-            armCleanup: () => {},
-          });
+          const state = createKeyedState({ journaling: true });
           const handles = state.addAll(states);
           const plain = emptyPlain();
           state.enter(0);
@@ -417,11 +457,7 @@ describe("KeyedState", () => {
             state.rollback();
           }
           state.leave();
-          const writes = new WriteSet("op");
-          const into: StateWrites[] = [];
-          state.collect(writes);
-          writes.drainInto(into);
-          return { into: JSON.stringify(into, sorted), cached: state.cached };
+          return { writes: JSON.stringify(collectWrites(state), sorted), cached: state.cached };
         };
         expect(collected(true)).toEqual(collected(false));
       }),
@@ -430,14 +466,7 @@ describe("KeyedState", () => {
   });
 
   test("H6 a load that is supplied late or twice does not replace what the heap has", () => {
-    const state = new KeyedState({
-      operator: "op",
-      startsEmpty: false,
-      cacheEntries: 10,
-      encodesOnCommit: true,
-      journaling: false,
-      armCleanup: () => {},
-    });
+    const state = createKeyedState({ startsEmpty: false });
     const { total } = state.addAll({ total: value({ default: 0 }) });
     state.prepare();
     state.wantKeys(["a"]);
@@ -457,14 +486,7 @@ describe("KeyedState", () => {
   });
 
   test("a batch must not run before what it asked for was supplied", () => {
-    const state = new KeyedState({
-      operator: "op",
-      startsEmpty: false,
-      cacheEntries: 10,
-      encodesOnCommit: true,
-      journaling: false,
-      armCleanup: () => {},
-    });
+    const state = createKeyedState({ startsEmpty: false });
     state.addAll({ total: value({ default: 0 }) });
     state.prepare();
     state.wantKeys(["a"]);
@@ -473,14 +495,7 @@ describe("KeyedState", () => {
   });
 
   test("one load carries all keys of one key group, each once", () => {
-    const state = new KeyedState({
-      operator: "op",
-      startsEmpty: false,
-      cacheEntries: 10,
-      encodesOnCommit: true,
-      journaling: false,
-      armCleanup: () => {},
-    });
+    const state = createKeyedState({ startsEmpty: false });
     state.addAll({ total: value({ default: 0 }), names: list<string>() });
     state.prepare();
     state.wantKeys([...Array(2_000).keys(), ...Array(2_000).keys()]);

@@ -1,37 +1,24 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeAddress, encodeAddress } from "../../src/core/address.ts";
-import type { Codec } from "../../src/core/codec.ts";
+import { NoAccumulatorError } from "../../src/core/aggregate.ts";
+import { type Codec, msgpackCodec } from "../../src/core/codec.ts";
 import { UnsupportedKeyError } from "../../src/core/key-group.ts";
 import { InvalidOptionError, UnknownOptionError } from "../../src/core/options.ts";
-import type { StateWrites } from "../../src/core/ports/state-backend.ts";
-import { list, map, reducing, stateLayout, value } from "../../src/state/descriptors.ts";
+import { collectList, count, mean } from "../../src/operators/aggregates.ts";
+import { aggregating, list, map, reducing, stateLayout, value } from "../../src/state/descriptors.ts";
 import { expiringCodec } from "../../src/state/expiring.ts";
-import { KeyedState } from "../../src/state/keyed-state.ts";
-import { WriteSet } from "../../src/state/write-set.ts";
+import type { KeyedState } from "../../src/state/keyed-state.ts";
 import { InvalidDurationError } from "../../src/time/duration.ts";
+import { collectWrites, createKeyedState } from "../support/keyed-state.ts";
 
 const RUNS = 2_000 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
 
+/** A state that may be used at once. */
 function createState(): KeyedState {
-  const state = new KeyedState({
-    operator: "op",
-    startsEmpty: true,
-    cacheEntries: 100,
-    encodesOnCommit: true,
-    journaling: false,
-    armCleanup: () => {},
-  });
+  const state = createKeyedState();
   state.enter(0);
   return state;
-}
-
-function collect(state: KeyedState): StateWrites[] {
-  const writes = new WriteSet("op");
-  const into: StateWrites[] = [];
-  state.collect(writes);
-  writes.drainInto(into);
-  return into;
 }
 
 describe("addresses", () => {
@@ -70,10 +57,23 @@ describe("descriptors", () => {
       all: list<number>({ version: 3 }),
       total: value({ default: 0 }),
       most: reducing<number>(Math.max),
+      number: aggregating({
+        ...count(),
+        codec: { ...msgpackCodec, name: "own", version: 4 } as Codec<number>,
+      }),
+      open: value({ ttl: { after: "1h", time: "event" } }),
     });
     expect(layout).toEqual([
       { state: "all", shape: "list", codec: "msgpack", version: 3 },
       { state: "most", shape: "scalar", codec: "msgpack", version: 1 },
+      { state: "number", shape: "scalar", codec: "own", version: 4 },
+      {
+        state: "open",
+        shape: "scalar",
+        codec: "expiring(msgpack, event time)",
+        version: 1,
+        expires: "event",
+      },
       { state: "seen", shape: "map", codec: "expiring(msgpack)", version: 1 },
       { state: "total", shape: "scalar", codec: "msgpack", version: 1 },
     ]);
@@ -85,6 +85,9 @@ describe("descriptors", () => {
     expect(() => map({ ttl: "soon" as never })).toThrow(InvalidDurationError);
     expect(() => map({ ttl: { after: "1h", update: "never" as never } })).toThrow(InvalidOptionError);
     expect(() => reducing(5 as never)).toThrow(InvalidOptionError);
+    expect(() => map({ ttl: { after: "1h", time: "ingestion" as never } })).toThrow(InvalidOptionError);
+    expect(() => aggregating({ create: () => 0 } as never)).toThrow(InvalidOptionError);
+    expect(() => aggregating(count(), { default: 0 } as never)).toThrow(UnknownOptionError);
   });
 
   test("a state name must fit storage and be taken once", () => {
@@ -131,6 +134,40 @@ describe("state handles", () => {
     expect([...seen.entries()]).toEqual([]);
   });
 
+  test("an aggregating state reads as its aggregate's result; what it hands out is nobody else's", () => {
+    const state = createState();
+    const { average, all } = state.addAll({
+      average: aggregating(mean((n: number) => n)),
+      all: aggregating({ ...collectList<number>(), result: (list: number[]) => list }),
+    });
+    state.setKey(1);
+    expect(average.get()).toBe(undefined);
+    average.add(1);
+    average.add(4);
+    all.add(7);
+    expect(average.get()).toBe(2.5);
+    all.get()?.push(8);
+    expect(all.get()).toEqual([7]);
+    state.setKey(2);
+    expect(average.get()).toBe(undefined);
+    state.setKey(1);
+    average.clear();
+    expect(average.get()).toBe(undefined);
+  });
+
+  test("a fold that returns nothing is refused instead of clearing the state", () => {
+    const state = createState();
+    const { least, all } = state.addAll({
+      least: reducing<number>(() => undefined as never),
+      all: aggregating({ ...count(), add: () => undefined as never }),
+    });
+    state.setKey(1);
+    least.add(1);
+    expect(() => least.add(2)).toThrow(NoAccumulatorError);
+    expect(() => all.add(1)).toThrow(NoAccumulatorError);
+    expect(least.get()).toBe(1);
+  });
+
   test("a commit carries the last value of a key once, only changed map entries, and only appended elements", () => {
     const state = createState();
     const { total, seen, all } = state.addAll({
@@ -143,7 +180,7 @@ describe("state handles", () => {
     seen.set("a", 1);
     seen.set("b", 2);
     all.appendAll([1, 2]);
-    const first = collect(state)[0];
+    const first = collectWrites(state)[0];
     expect(first?.scalars).toMatchObject([{ state: "total", fields: ["sk"], values: [3] }]);
     expect(first?.maps).toMatchObject([
       {
@@ -158,13 +195,13 @@ describe("state handles", () => {
     expect(first?.lists).toMatchObject([{ field: "sk", clear: false, appends: [1, 2] }]);
     seen.delete("a");
     all.append(3);
-    const second = collect(state)[0];
+    const second = collectWrites(state)[0];
     expect(second?.scalars).toEqual([]);
     expect(second?.maps).toMatchObject([{ clear: false, entries: new Map([["sa", undefined]]) }]);
     expect(second?.lists).toMatchObject([{ clear: false, appends: [3] }]);
     all.update([9]);
-    expect(collect(state)[0]?.lists).toMatchObject([{ clear: true, appends: [9] }]);
-    expect(collect(state)).toEqual([]);
+    expect(collectWrites(state)[0]?.lists).toMatchObject([{ clear: true, appends: [9] }]);
+    expect(collectWrites(state)).toEqual([]);
   });
 
   test("namespaces divide the state of one key", () => {
@@ -179,7 +216,7 @@ describe("state handles", () => {
     expect(cells.get()).toBe(1);
     cells.useNamespace(undefined);
     expect(cells.get()).toBe(undefined);
-    const fields = collect(state).flatMap(({ scalars }) => scalars.flatMap((column) => column.fields));
+    const fields = collectWrites(state).flatMap(({ scalars }) => scalars.flatMap((column) => column.fields));
     expect(fields).toEqual(["3:n10sk", "3:s10sk"]);
   });
 
@@ -204,20 +241,13 @@ describe("state handles", () => {
   });
 
   test("the expiry codec keeps value and expiry", () => {
-    const codec = expiringCodec(value<unknown>().codec);
+    const codec = expiringCodec(value<unknown>().codec, "processing");
     const stamped = { value: { a: [1, "x"] }, expiresMs: 1_700_000_000_123 };
     expect(codec.decode(codec.encode(stamped))).toEqual(stamped);
   });
 
   test("the heap stays near the bound of the cache", () => {
-    const state = new KeyedState({
-      operator: "op",
-      startsEmpty: true,
-      cacheEntries: 100,
-      encodesOnCommit: true,
-      journaling: false,
-      armCleanup: () => {},
-    });
+    const state = createKeyedState({ cacheEntries: 100 });
     const total = state.add("total", value({ default: 0 }));
     for (let round = 0; round < 200; round++) {
       state.prepare();
@@ -230,7 +260,7 @@ describe("state handles", () => {
         total.set(total.get() + 1);
       }
       state.leave();
-      collect(state);
+      collectWrites(state);
       state.acknowledge();
       expect(state.cached).toBeLessThanOrEqual(120);
     }
@@ -244,14 +274,14 @@ describe("state handles", () => {
       total.set(1);
       seen.set("a", 1);
     }
-    collect(state);
+    collectWrites(state);
     for (let key = 0; key < 50; key++) {
       state.setKey(key);
       total.clear();
       seen.clear();
     }
     state.leave();
-    collect(state);
+    collectWrites(state);
     expect(state.cached).toBeGreaterThan(0);
     state.acknowledge();
     state.acknowledge();

@@ -250,6 +250,19 @@ describe("TimerQueue", () => {
     );
   });
 
+  test("hundreds of thousands of timers, most of them deleted, are swept and still fire in order", () => {
+    const queue = new TimerQueue("event", "op", false);
+    const count = 600_000;
+    for (let time = count; time > 0; time--) queue.register(undefined, 1, time);
+    for (let time = 1; time <= count; time++) if (time % 3 !== 0) queue.delete(undefined, 1, time);
+    queue.collect(() => ({ timerAdds: [], timerRemoves: [] }));
+    for (let time = 3; time <= 30; time += 3) {
+      expect(queue.nextTime()).toBe(time);
+      queue.pop();
+    }
+    expect(queue.size).toBe(count / 3 - 10);
+  });
+
   test("the end of the input is a time in event time only", () => {
     new TimerQueue("event", "op", false).register(undefined, 1, MAX_WATERMARK);
     expect(() => new TimerQueue("processing", "op", false).register(undefined, 1, MAX_WATERMARK)).toThrow(
