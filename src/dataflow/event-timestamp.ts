@@ -1,5 +1,5 @@
 // eventTimestamp — the user's `timestamp` option, as the source actor wants it: epoch ms, or a typed error.
-import { shortJson } from "../operators/failure.ts";
+import { shortJson } from "../core/short-json.ts";
 import { InvalidTimestampError } from "../time/watermarks.ts";
 
 /**

@@ -4,7 +4,7 @@
 import type { SinkGuarantee } from "../connectors/contract.ts";
 import { DEAD_LETTER_TAG } from "../operators/operator.ts";
 import type { EdgePlan, JobPlan, OperatorPlan, StagePlan } from "../plan/plan.ts";
-import { durationText } from "./keyed-operator-spec.ts";
+import { durationText } from "../time/duration.ts";
 
 export interface ExplainedState {
   readonly state: string;
@@ -32,9 +32,12 @@ export interface ExplainedSource {
   readonly bounded: boolean;
   readonly replayable: boolean;
   readonly eventTime: boolean;
-  readonly outOfOrdernessMs: number;
+  /** How watermarks are made: `out of order by 5s`. */
+  readonly watermarks: string;
   /** null: never declared idle. */
   readonly idleAfterMs: number | null;
+  /** null: waits for no other source. */
+  readonly alignment: { readonly group: string; readonly maxDriftMs: number } | null;
   readonly onError: string;
 }
 
@@ -54,6 +57,8 @@ export interface ExplainedEdge {
   readonly fromOperator: string;
   readonly fromTag: string | null;
   readonly to: string;
+  /** Which input of the consuming operator it feeds: 1 for the second one of an operator with two, else 0. */
+  readonly input: number;
   readonly partitioning: EdgePlan["partitioning"]["kind"];
   /** One per pair of partitions, or one per partition of a forward edge. */
   readonly channels: number;
@@ -95,6 +100,7 @@ function explainEdge(edge: EdgePlan, partitionsOf: ReadonlyMap<string, number>):
     fromOperator: edge.fromOperator,
     fromTag: edge.fromTag ?? null,
     to: edge.to,
+    input: edge.input,
     partitioning: edge.partitioning.kind,
     channels: edge.partitioning.kind === "forward" ? producers : producers * consumers,
     reason: edge.reason,
@@ -115,8 +121,9 @@ function explainStage(stage: StagePlan): ExplainedStage {
             bounded: source.source.bounded,
             replayable: source.source.replayable,
             eventTime: source.timestamp !== undefined || source.source.timestamped === true,
-            outOfOrdernessMs: source.outOfOrdernessMs,
+            watermarks: source.watermarks.description,
             idleAfterMs: source.idleAfterMs ?? null,
+            alignment: source.alignment ?? null,
             onError: source.onError,
           },
     inputs: stage.inputs,
@@ -133,7 +140,7 @@ function explainOperator(operator: OperatorPlan): ExplainedOperator {
     reads: input.kind === "head" ? null : input.operator,
     tag: input.kind === "head" ? null : (input.tag ?? null),
     onError: operator.onError,
-    state: operator.type === "keyed" ? operator.stateLayout.map((state) => ({ ...state })) : [],
+    state: "stateLayout" in operator ? operator.stateLayout.map((state) => ({ ...state })) : [],
     sink:
       operator.type === "sink"
         ? { description: operator.sink.description, guarantee: operator.sink.guarantee }
@@ -155,10 +162,9 @@ export function formatExplanation(explanation: Explanation): string {
   const edges = new Map(explanation.edges.map((edge) => [edge.id, edge]));
   for (const stage of stages) {
     lines.push("", `stage ${stage.id} × ${stage.partitions}`);
-    for (const id of stage.inputs) {
-      const edge = edges.get(id);
-      if (edge !== undefined) lines.push(...edgeLines(edge));
-    }
+    const inputs = stage.inputs.flatMap((id) => edges.get(id) ?? []);
+    const hasTwoInputs = inputs.some((edge) => edge.input === 1);
+    for (const edge of inputs) lines.push(...edgeLines(edge, hasTwoInputs));
     if (stage.source !== null) lines.push(`  ${stage.source.name}: source, ${sourceText(stage.source)}`);
     const roots = stage.operators.filter(
       (operator) => operator.reads === null || operator.reads === stage.source?.name,
@@ -168,10 +174,14 @@ export function formatExplanation(explanation: Explanation): string {
   return `${lines.join("\n")}\n`;
 }
 
-function edgeLines(edge: ExplainedEdge): readonly string[] {
+function edgeLines(edge: ExplainedEdge, hasTwoInputs: boolean): readonly string[] {
   const from =
     edge.fromTag === null ? edge.fromOperator : `${outputText(edge.fromTag)} of ${edge.fromOperator}`;
-  return [`  from ${from}: ${edge.partitioning}, ${counted(edge.channels, "channel")}`, `    ${edge.reason}`];
+  const input = hasTwoInputs ? `, ${edge.input === 0 ? "first" : "second"} input` : "";
+  return [
+    `  from ${from}${input}: ${edge.partitioning}, ${counted(edge.channels, "channel")}`,
+    `    ${edge.reason}`,
+  ];
 }
 
 function operatorLines(operator: ExplainedOperator, stage: ExplainedStage, depth: number): readonly string[] {
@@ -197,12 +207,12 @@ function outputText(tag: string): string {
 function sourceText(source: ExplainedSource): string {
   const facts = [source.description, source.bounded ? "bounded" : "unbounded"];
   if (!source.replayable) facts.push("not replayable");
-  facts.push(
-    source.eventTime
-      ? `event time, out of order by ${durationText(source.outOfOrdernessMs)}`
-      : "no event time",
-  );
+  facts.push(source.eventTime ? `event time, ${source.watermarks}` : "no event time");
   if (source.idleAfterMs !== null) facts.push(`idle after ${durationText(source.idleAfterMs)}`);
+  if (source.alignment !== null)
+    facts.push(
+      `at most ${durationText(source.alignment.maxDriftMs)} ahead of group ${source.alignment.group}`,
+    );
   if (source.onError !== "fail") facts.push(`on error: ${source.onError}`);
   return facts.join(", ");
 }

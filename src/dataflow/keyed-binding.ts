@@ -3,7 +3,6 @@ import { aggregateOperator } from "../operators/aggregate.ts";
 import { keyedProcessOperator } from "../operators/keyed-process.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../operators/operator.ts";
 import { reduceOperator } from "../operators/reduce.ts";
-import { windowOperator } from "../operators/window.ts";
 import { type StateLayout, stateLayout, value } from "../state/descriptors.ts";
 import { DecodedKeyContext, decodingResults } from "./decoded-key.ts";
 import { EventTimeGuard } from "./event-time-guard.ts";
@@ -27,15 +26,13 @@ export function keyedFactory(node: KeyedOperatorNode): KeyedFactory {
   const { spec } = node;
   const codec = node.input.options.keyCodec;
   switch (spec.kind) {
+    case "ready":
+    case "window":
+      return spec.resultsHaveKey ? withDecodedResults(spec.create, codec) : spec.create;
     case "reduce":
       return reduceOperator({ reduce: spec.reduce, codec: spec.codec });
     case "aggregate":
       return withDecodedResults(aggregateOperator({ aggregate: spec.aggregate }), codec);
-    case "window":
-      return withDecodedResults(
-        windowOperator({ assigner: spec.assigner, aggregate: spec.aggregate }),
-        codec,
-      );
     case "process":
       return processFactory(node, spec.definition, codec);
   }
@@ -90,13 +87,12 @@ function adaptDefinition(
 export function stateLayoutOf(node: KeyedOperatorNode): readonly StateLayout[] {
   const { spec } = node;
   switch (spec.kind) {
+    case "ready":
+    case "window":
+      return spec.layout;
     case "reduce":
       return stateLayout({ reduced: value({ ...(spec.codec && { codec: spec.codec }) }) });
     case "aggregate":
-      return stateLayout({
-        accumulator: value({ ...(spec.aggregate.codec && { codec: spec.aggregate.codec }) }),
-      });
-    case "window":
       return stateLayout({
         accumulator: value({ ...(spec.aggregate.codec && { codec: spec.aggregate.codec }) }),
       });

@@ -4,22 +4,65 @@
 import type { Codec } from "../core/codec.ts";
 import type { KeyedValue } from "../operators/aggregate.ts";
 import type { Aggregate } from "../operators/aggregates.ts";
+import type { Change } from "../operators/change.ts";
+import type { JoinKind } from "../operators/joins/interval-join.ts";
+import type { AnyJoinFunction, JoinContext } from "../operators/joins/join-context.ts";
+import type { TableJoinKind } from "../operators/joins/table-join.ts";
 import type { ProcessDefinition } from "../operators/keyed-process.ts";
+import type { OverResult } from "../operators/over/over.ts";
+import type { MatchContext } from "../operators/pattern/pattern-operator.ts";
+import type { Ranked } from "../operators/ranking/top-n.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import type { WindowAssigner } from "../time/windows.ts";
+import { CoGroupedStreams } from "./co-group.ts";
+import { BroadcastConnectedStream, broadcastNodeOf, ConnectedStreams } from "./connected-streams.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
+import {
+  type AppendJoinOptions,
+  addIntervalJoin,
+  addLatestJoin,
+  addTableJoin,
+  addTemporalJoin,
+  type IntervalJoinOptions,
+  type KeysForChanges,
+  type LeftOf,
+  type RightOf,
+  type RowOf,
+  type TableJoinOptions,
+  type TableRightOf,
+  type VersionJoinOptions,
+} from "./joins.ts";
 import type { KeyedOperatorSpec } from "./keyed-operator-spec.ts";
+import { type LateStream, withLate } from "./late-stream.ts";
 import type { KeyByNode } from "./nodes/key-by-node.ts";
 import { createKeyedOperatorNode, type KeyedOperatorNode } from "./nodes/keyed-operator-node.ts";
-import type { OperatorStream } from "./stream.ts";
+import { type OverFrame, overSpec } from "./over.ts";
+import { type PatternOptions, patternSpec } from "./pattern-spec.ts";
+import { type PatternStream, patternStream } from "./pattern-stream.ts";
+import type { Captures, PatternOf, Selected } from "./pattern-types.ts";
+import {
+  aggregateChangesSpec,
+  type DeduplicateOptions,
+  type DeduplicateUpdatesOptions,
+  deduplicateSpec,
+  type FirstOf,
+  type FirstRecordOptions,
+  type LastRecordOptions,
+  type MaterializeOptions,
+  materializeSpec,
+  type TopNOptions,
+  topNSpec,
+} from "./ranking.ts";
+import type { BroadcastStream, OperatorStream } from "./stream.ts";
 import type { OperatorOptions, ReduceOptions } from "./stream-options.ts";
+import { joinInputs, type KeyedInputs } from "./two-inputs.ts";
 import { WindowedStream } from "./windowed-stream.ts";
 
 /** Makes the stream behind an operator; handed in, so that this file need not import the one that imports it. */
 export type ToStream = <U>(node: KeyedOperatorNode) => OperatorStream<U>;
 
 /** What the editor shows when a process operator emits without having said what. */
-type DeclareWithEmits = "declare what is emitted: add emits: emits<TheType>() to the definition";
+export type DeclareWithEmits = "declare what is emitted: add emits: emits<TheType>() to the definition";
 
 /** Records of type T under keys of type K. */
 export class KeyedStream<out K, out T> {
@@ -74,9 +117,240 @@ export class KeyedStream<out K, out T> {
     return this.#add(name, { kind: "process", label: "process", definition }, options);
   }
 
-  /** Cuts the records of each key into windows of time. */
-  window(assigner: WindowAssigner): WindowedStream<K, T> {
-    return new WindowedStream(this.#recorder, this.#node, assigner, this.#toStream);
+  /** Cuts the records of each key into windows: of time, of sessions, of a number of records, or one for all of them. */
+  window(assigner: WindowAssigner<T>): WindowedStream<K, T> {
+    return new WindowedStream(this.#recorder, this.#node, { assigner }, this.#toStream);
+  }
+
+  /**
+   * This stream and another one for an operator of your own that reads both.
+   *
+   * @param other a keyed stream with keys of the same type, or what `broadcast()` gives
+   */
+  connect<B>(other: KeyedStream<K, B>): ConnectedStreams<K, T, B>;
+  connect<B>(other: BroadcastStream<B>): BroadcastConnectedStream<K, T, B>;
+  connect<B>(
+    other: KeyedStream<K, B> | BroadcastStream<B>,
+  ): ConnectedStreams<K, T, B> | BroadcastConnectedStream<K, T, B> {
+    const broadcast = broadcastNodeOf(other);
+    if (broadcast === undefined) return new ConnectedStreams(this.#with("connect", other));
+    const first = { recorder: this.#recorder, node: this.#node, toStream: this.#toStream };
+    return new BroadcastConnectedStream({ ...first, second: broadcast });
+  }
+
+  /**
+   * Joins records whose event times are not too far apart: left and right are partners when
+   * `left + lower <= right <= left + upper`. A pair is emitted as soon as both are there, with the later timestamp; a
+   * record without a partner, where `kind` asks for it, when event time rules one out.
+   *
+   * @param name identity of the state
+   */
+  intervalJoin<R, O, Kind extends JoinKind = "inner">(
+    name: string,
+    right: KeyedStream<K, R>,
+    interval: IntervalJoinOptions<Kind>,
+    join: (left: LeftOf<T, Kind>, right: RightOf<R, Kind>, context: JoinContext<K>) => O,
+    options?: OperatorOptions,
+  ): LateStream<O, T | R> {
+    return addIntervalJoin(this.#with("intervalJoin", right), name, interval, join, options);
+  }
+
+  /**
+   * Joins each record with the version that was valid at the record's event time: the newest one at or before it.
+   * Emitted with the record's timestamp, when event time has reached it.
+   *
+   * @param name identity of the state
+   * @param versions rows, each valid from its event time until the next one's; or changes of such rows
+   */
+  temporalJoin<R, O, Kind extends "inner" | "left" = "inner">(
+    name: string,
+    versions: KeyedStream<K, R>,
+    kind: VersionJoinOptions<Kind>,
+    join: (record: T, version: RightOf<RowOf<R>, Kind>, context: JoinContext<K>) => O,
+    options?: OperatorOptions,
+  ): LateStream<O, T> {
+    return addTemporalJoin(this.#with("temporalJoin", versions), name, kind, join, options);
+  }
+
+  /**
+   * Joins each record with the row that came last for its key, at once. Which one that is follows the order of arrival;
+   * {@link temporalJoin} goes by event time.
+   *
+   * @param name identity of the state
+   * @param table rows, each replacing the one before; or changes, of which `-D` and `-U` remove the row
+   */
+  joinLatest<R, O, Kind extends "inner" | "left" = "inner">(
+    name: string,
+    table: KeyedStream<K, R>,
+    kind: VersionJoinOptions<Kind>,
+    join: (record: T, row: RightOf<RowOf<R>, Kind>, context: JoinContext<K>) => O,
+    options?: OperatorOptions,
+  ): OperatorStream<O> {
+    return addLatestJoin(this.#with("joinLatest", table), name, kind, join, options);
+  }
+
+  /**
+   * Joins all rows of both streams that have the same key, whenever they come. All rows are kept. When rows can be
+   * replaced or removed, or a row is emitted because it has no partner yet, the results are changes.
+   *
+   * @param name identity of the state
+   * @param join a pure function: it is called again to take a result back
+   */
+  join<R, O, Kind extends "inner" | "semi" = "inner">(
+    name: string,
+    right: KeyedStream<K, R>,
+    kind: AppendJoinOptions<Kind> & KeysForChanges<T, R>,
+    join: (left: T, right: TableRightOf<R, Kind>, context: JoinContext<K>) => O,
+    options?: OperatorOptions,
+  ): OperatorStream<O>;
+  join<R, O, Kind extends TableJoinKind = "inner">(
+    name: string,
+    right: KeyedStream<K, R>,
+    kind: TableJoinOptions<T, R, Kind> & KeysForChanges<T, R>,
+    join: (left: LeftOf<RowOf<T>, Kind>, right: TableRightOf<RowOf<R>, Kind>, context: JoinContext<K>) => O,
+    options?: OperatorOptions,
+  ): OperatorStream<Change<O>>;
+  join<R, O>(
+    name: string,
+    right: KeyedStream<K, R>,
+    kind: object,
+    join: AnyJoinFunction<O>,
+    options?: OperatorOptions,
+  ): OperatorStream<O | Change<O>> {
+    return addTableJoin(this.#with("join", right), name, kind, join, options);
+  }
+
+  /**
+   * This stream and another one for windows that both share: `coGroup(other).window(...)`, then `apply` or `join`.
+   *
+   * @param other a keyed stream with keys of the same type
+   */
+  coGroup<R>(other: KeyedStream<K, R>): CoGroupedStreams<K, T, R> {
+    return new CoGroupedStreams(this.#with("coGroup", other));
+  }
+
+  /**
+   * One record of each key: the first or the last one. A first record that the watermark has passed is emitted for good;
+   * what comes late and would have been before it goes to `late()`.
+   *
+   * @param name identity of the state
+   */
+  deduplicate<Row = FirstOf<T>>(
+    name: string,
+    keep: FirstRecordOptions,
+    options?: OperatorOptions,
+  ): LateStream<Row, T>;
+  deduplicate<Row = RowOf<T>>(
+    name: string,
+    keep: LastRecordOptions,
+    options?: OperatorOptions,
+  ): OperatorStream<Row>;
+  deduplicate<Row = RowOf<T>>(
+    name: string,
+    keep: DeduplicateUpdatesOptions,
+    options?: OperatorOptions,
+  ): OperatorStream<Change<Row>>;
+  deduplicate<Row>(
+    name: string,
+    keep: DeduplicateOptions,
+    options?: OperatorOptions,
+  ): LateStream<Row, T> | OperatorStream<Row> {
+    return withLate(this.#add(name, deduplicateSpec(keep), options));
+  }
+
+  /**
+   * The first `n` records of each key in an order, kept up to date: emits the changes of `{ rank, record }`. Of records
+   * that are only added no more than those are kept; of changes, which may take a row away, all rows are.
+   *
+   * @param name identity of the state
+   */
+  topN<Row = RowOf<T>>(
+    name: string,
+    n: number,
+    ranking: TopNOptions<NoInfer<Row>> & { readonly rankColumn: false },
+    options?: OperatorOptions,
+  ): OperatorStream<Change<Row>>;
+  topN<Row = RowOf<T>>(
+    name: string,
+    n: number,
+    ranking: TopNOptions<NoInfer<Row>> & { readonly rankColumn?: true | undefined },
+    options?: OperatorOptions,
+  ): OperatorStream<Change<Ranked<Row>>>;
+  topN(
+    name: string,
+    n: number,
+    ranking: TopNOptions<never>,
+    options?: OperatorOptions,
+  ): OperatorStream<Change<unknown>> {
+    return this.#add(name, topNSpec(n, ranking), options);
+  }
+
+  /**
+   * Folds the rows of each key while rows come and go: emits the changes of `{ key, value }`. Records that are no changes
+   * are rows that stay.
+   *
+   * @param name identity of the state
+   * @param aggregate one that can take records back: all ready ones except `topN` can
+   */
+  aggregateChanges<A, R>(
+    name: string,
+    aggregate: Aggregate<RowOf<T>, A, R>,
+    options?: OperatorOptions,
+  ): OperatorStream<Change<KeyedValue<K, R>>> {
+    return this.#add(name, aggregateChangesSpec(aggregate, this.#node), options);
+  }
+
+  /**
+   * From changes back to rows: the row that is left of each key when the input ends. The key must be what identifies a
+   * row; a later row replaces an earlier one.
+   *
+   * @param name identity of the state
+   */
+  materialize<Row = RowOf<T>>(
+    name: string,
+    intervals?: MaterializeOptions,
+    options?: OperatorOptions,
+  ): OperatorStream<Row> {
+    return this.#add(name, materializeSpec(intervals), options);
+  }
+
+  /**
+   * An aggregate for each record, over the records of its key before it: emits `{ record, value }`, with the record's
+   * timestamp. Records that come late are in no result; see `late()`.
+   *
+   * @param name identity of the state
+   * @param frame `{ rows: 9 }`: the record and the nine before it; `{ range: "1h" }`: those of the hour up to it
+   */
+  over<A, R>(
+    name: string,
+    frame: OverFrame,
+    aggregate: Aggregate<T, A, R>,
+    options?: OperatorOptions,
+  ): LateStream<OverResult<T, R>, T> {
+    return withLate(this.#add(name, overSpec(frame, aggregate), options));
+  }
+
+  /** @param what the method that takes `other` */
+  #with(what: string, other: unknown): KeyedInputs {
+    const first = { recorder: this.#recorder, node: this.#node, toStream: this.#toStream };
+    return joinInputs(first, what, other instanceof KeyedStream ? other.#node : undefined, other);
+  }
+
+  /**
+   * Looks for a sequence of records of each key, and emits what the function makes of each match.
+   *
+   * @param name identity of the state
+   * @param pattern made by `pattern<T>().begin(...)`
+   * @param select gets the records of a match by stage; an iterable is several results, undefined is none
+   */
+  pattern<C extends Captures, R>(
+    name: string,
+    pattern: PatternOf<T, C>,
+    select: (match: C, context: MatchContext<K>) => R,
+    options?: PatternOptions<T>,
+  ): PatternStream<Selected<R>, T, C> {
+    const { spec, rest } = patternSpec(pattern, select, options, this.#node.options?.keyCodec);
+    return patternStream(this.#add(name, spec, rest));
   }
 
   #add<U>(name: string, spec: KeyedOperatorSpec, options: OperatorOptions | undefined): OperatorStream<U> {

@@ -12,7 +12,8 @@
 //
 // Laws (docs/laws.md)
 //   L1  Every source, operator and sink is in exactly one stage, behind the operator that it reads.
-//   L2  Keyed operators read the head of their stage, and every edge into that stage is a key edge.
+//   L2  Keyed operators read the head of their stage, and every edge into that stage is a key edge; only the second
+//       input of an operator with two may be a broadcast edge.
 //   L3  A forward edge joins stages with the same number of partitions.
 //   L4  Stages are in topological order, and every edge leads to a later stage.
 //   L5  The same job and options give the same plan, with the same hash, in every process.
@@ -20,6 +21,7 @@ import { createHash } from "node:crypto";
 import { NAME_PATTERN } from "../core/ids.ts";
 import { describePlan, hashDescription } from "../plan/description.ts";
 import type {
+  AlignmentPlan,
   EdgePlan,
   JobPlan,
   OperatorInput,
@@ -29,13 +31,15 @@ import type {
   StagePlan,
 } from "../plan/plan.ts";
 import { parseDuration } from "../time/duration.ts";
+import { boundedOutOfOrderness } from "../time/watermark-strategies.ts";
 import { eventTimestamp } from "./event-timestamp.ts";
 import { keyedFactory, keyOf, stateLayoutOf } from "./keyed-binding.ts";
 import type { LogicalGraph } from "./logical-graph.ts";
+import type { AsyncNode } from "./nodes/async-node.ts";
 import type { KeyByNode } from "./nodes/key-by-node.ts";
 import type { KeyedOperatorNode } from "./nodes/keyed-operator-node.ts";
 import type { LogicalNode, StreamNode } from "./nodes/logical-node.ts";
-import type { RoutingKind } from "./nodes/routing-node.ts";
+import type { RoutingKind, RoutingNode } from "./nodes/routing-node.ts";
 import type { SinkNode } from "./nodes/sink-node.ts";
 import type { SourceNode } from "./nodes/source-node.ts";
 import type { StatelessNode } from "./nodes/stateless-node.ts";
@@ -108,6 +112,8 @@ class Planner {
         return this.#placeStateless(node);
       case "keyed":
         return this.#placeKeyed(node);
+      case "async":
+        return this.#placeAsync(node);
       case "union":
         return node.inputs.flatMap((input) => this.#outletsOf(input));
       case "routing":
@@ -132,11 +138,12 @@ class Planner {
     const stage = this.#addStage(node.name, Math.min(wanted, source.maxParallelism ?? wanted), {
       source,
       timestamp: options.timestamp === undefined ? undefined : eventTimestamp(node.name, options.timestamp),
-      outOfOrdernessMs: parseDuration(options.outOfOrderness ?? 0, outOf(node, "outOfOrderness")),
+      watermarks: options.watermarks ?? boundedOutOfOrderness(options.outOfOrderness ?? 0),
       idleAfterMs:
         options.idleAfter === undefined
           ? undefined
           : parseDuration(options.idleAfter, outOf(node, "idleAfter")),
+      alignment: alignmentOf(node),
       onError: options.onError ?? "fail",
     });
     return [{ stage, operator: node.name, tag: undefined, routing: undefined }];
@@ -155,6 +162,20 @@ class Planner {
     return [{ stage, operator: node.name, tag: undefined, routing: undefined }];
   }
 
+  #placeAsync(node: AsyncNode): readonly Outlet[] {
+    const { stage, input } = this.#stageReading(node.input, wishOf(node));
+    stage.operators.push({
+      type: "async",
+      name: node.name,
+      kind: node.spec.what,
+      input,
+      onError: node.options.onError ?? "fail",
+      create: node.spec.create,
+      stateLayout: Object.freeze(node.spec.layout),
+    });
+    return [{ stage, operator: node.name, tag: undefined, routing: undefined }];
+  }
+
   #placeSink(node: SinkNode): void {
     const { stage, input } = this.#stageReading(node.input, wishOf(node));
     stage.operators.push({
@@ -169,7 +190,10 @@ class Planner {
   }
 
   #placeKeyed(node: KeyedOperatorNode): readonly Outlet[] {
-    const stage = this.#stageBehindKeyBy(node.input, wishOf(node));
+    const stage =
+      node.second === undefined
+        ? this.#stageBehindKeyBy(node.input, wishOf(node))
+        : this.#stageOfTwo(node, node.second);
     stage.operators.push({
       type: "keyed",
       name: node.name,
@@ -204,19 +228,33 @@ class Planner {
 
   #stageBehindKeyBy(keyBy: KeyByNode, wish: Wish): StageDraft {
     const partitions = wish.parallelism ?? this.#parallelism;
-    return this.#stageBehindCut(keyBy, partitions, wish.name, (stage) => {
-      const partitioning: Partitioning = { kind: "key", keyOf: keyOf(keyBy) };
-      for (const outlet of this.#outletsOf(keyBy.input)) {
-        const noEffect =
-          outlet.routing === undefined ? "" : `; the ${outlet.routing} before it changes nothing`;
-        this.#addEdge(
-          outlet,
-          stage,
-          partitioning,
-          `keyBy: records with the same key must meet in one partition${noEffect}`,
-        );
+    return this.#stageBehindCut(keyBy, partitions, wish.name, (stage) => this.#addKeyEdges(keyBy, stage, 0));
+  }
+
+  /** An operator with two inputs has a stage of its own: nobody else wants the same two. */
+  #stageOfTwo(node: KeyedOperatorNode, second: KeyByNode | RoutingNode): StageDraft {
+    const { name, parallelism = this.#parallelism } = wishOf(node);
+    return this.#stageBehindCut(node, parallelism, name, (stage) => {
+      this.#addKeyEdges(node.input, stage, 0);
+      if (second.type === "keyBy") {
+        this.#addKeyEdges(second, stage, 1);
+        return;
+      }
+      for (const outlet of this.#outletsOf(second)) {
+        const reason = "broadcast: every partition gets every record of the second input";
+        this.#addEdge(outlet, stage, { kind: second.kind }, reason, 1);
       }
     });
+  }
+
+  #addKeyEdges(keyBy: KeyByNode, stage: StageDraft, input: number): void {
+    const partitioning: Partitioning = { kind: "key", keyOf: keyOf(keyBy) };
+    for (const outlet of this.#outletsOf(keyBy.input)) {
+      const noEffect =
+        outlet.routing === undefined ? "" : `; the ${outlet.routing} before it changes nothing`;
+      const reason = `keyBy: records with the same key must meet in one partition${noEffect}`;
+      this.#addEdge(outlet, stage, partitioning, reason, input);
+    }
   }
 
   /** One stage per cut and number of partitions, named after its first operator. */
@@ -254,8 +292,8 @@ class Planner {
     return stage;
   }
 
-  #addEdge(outlet: Outlet, to: StageDraft, partitioning: Partitioning, reason: string): void {
-    const id = this.#edgeId(outlet, to);
+  #addEdge(outlet: Outlet, to: StageDraft, partitioning: Partitioning, reason: string, input = 0): void {
+    const id = this.#edgeId(outlet, to, input);
     this.#edges.push({
       id,
       from: outlet.stage.id,
@@ -263,6 +301,7 @@ class Planner {
       fromOperator: outlet.operator,
       fromTag: outlet.tag,
       partitioning: Object.freeze(partitioning),
+      input,
       reason,
     });
     outlet.stage.outputs.push(id);
@@ -270,13 +309,19 @@ class Planner {
   }
 
   /** From names only, so that it is the same in every process and after every restart. */
-  #edgeId(outlet: Outlet, to: StageDraft): string {
+  #edgeId(outlet: Outlet, to: StageDraft, input: number): string {
     const tag = outlet.tag === undefined ? "" : `-${outlet.tag.replace(/[^A-Za-z0-9_-]/g, "")}`;
-    const plain = `${outlet.operator}${tag}-to-${to.id}`;
+    // A stream may be joined with itself: the second input's edges have names of their own.
+    const plain = `${outlet.operator}${tag}-to-${to.id}${input === 0 ? "" : `-${input + 1}`}`;
     let id = plain;
     if (!NAME_PATTERN.test(plain) || this.#edgeIds.has(plain)) {
       // Too long, or the names themselves contain "-to-": the digest of the parts tells them apart.
-      const parts = JSON.stringify([outlet.operator, outlet.tag ?? null, to.id]);
+      const parts = JSON.stringify([
+        outlet.operator,
+        outlet.tag ?? null,
+        to.id,
+        ...(input === 0 ? [] : [input]),
+      ]);
       id = `${plain.slice(0, 87)}-${createHash("sha256").update(parts).digest("hex").slice(0, 12)}`;
     }
     this.#edgeIds.add(id);
@@ -288,7 +333,7 @@ class Planner {
   }
 }
 
-function wishOf(node: StatelessNode | KeyedOperatorNode | SinkNode): Wish {
+function wishOf(node: StatelessNode | KeyedOperatorNode | AsyncNode | SinkNode): Wish {
   const sink = node.type === "sink" ? node.sink : undefined;
   return {
     name: node.name,
@@ -325,6 +370,15 @@ function reasonOf(outlets: readonly Outlet[], outlet: Outlet, partitions: number
 
 function partitionsText(partitions: number): string {
   return partitions === 1 ? "1 partition" : `${partitions} partitions`;
+}
+
+function alignmentOf(node: SourceNode): AlignmentPlan | undefined {
+  const { alignment } = node.options;
+  if (alignment === undefined) return undefined;
+  return Object.freeze({
+    group: alignment.group,
+    maxDriftMs: parseDuration(alignment.maxDrift, outOf(node, "alignment.maxDrift")),
+  });
 }
 
 function outOf(node: SourceNode, option: string): string {

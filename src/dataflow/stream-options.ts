@@ -2,6 +2,7 @@
 import type { Codec } from "../core/codec.ts";
 import type { ErrorPolicy } from "../operators/operator.ts";
 import type { Duration } from "../time/duration.ts";
+import type { WatermarkStrategy } from "../time/watermark-strategies.ts";
 import type { KeyCodec } from "./key-codec.ts";
 
 export interface SourceOptions<T> {
@@ -12,12 +13,30 @@ export interface SourceOptions<T> {
   readonly timestamp?: ((record: T) => Date | number) | undefined;
   /** How far behind the newest record of its split a record may come without being late. Default 0. */
   readonly outOfOrderness?: Duration | undefined;
+  /**
+   * How watermarks are made, split by split: `monotonic()`, `boundedOutOfOrderness("5s")` (which `outOfOrderness` is the
+   * short form of), `punctuated(...)` or `customWatermarks(...)`.
+   */
+  readonly watermarks?: WatermarkStrategy<NoInfer<T>> | undefined;
   /** A split that brings nothing for so long no longer holds event time back. Default: it always does. */
   readonly idleAfter?: Duration | undefined;
+  /** Waits for slower sources instead of running ahead of them. Default: it does not. */
+  readonly alignment?: AlignmentOptions | undefined;
   /** Partitions, 1 to 256. Default: the job's parallelism, at most what the source can use. */
   readonly parallelism?: number | undefined;
   /** What happens with input that cannot be decoded, does not fit the schema or has no timestamp. Default `"fail"`. */
   readonly onError?: ErrorPolicy | undefined;
+}
+
+/** The `alignment` of a source. */
+export interface AlignmentOptions {
+  /** Sources of the job with the same group wait for each other. */
+  readonly group: string;
+  /**
+   * A split is not read while its watermark is further than this ahead of the smallest one among all splits of the group
+   * that have neither ended nor been declared idle.
+   */
+  readonly maxDrift: Duration;
 }
 
 /** Options of every operator. */

@@ -4,16 +4,28 @@
 // Does not:  run, buffer or decide anything. A wrong argument becomes a problem that `defineJob` reports with all others.
 import type { Sink } from "../connectors/contract.ts";
 import type { PrimitiveKey } from "../core/key-group.ts";
+import type { LookupKind } from "../operators/async/lookup.ts";
 import { DEAD_LETTER_TAG, type DeadLetter } from "../operators/operator.ts";
 import type { SideTag } from "../operators/side-tag.ts";
 import type { RecordContext } from "../operators/stateless.ts";
+import {
+  type AnyLookupOptions,
+  type AsyncFunction,
+  type AsyncOptions,
+  addAsyncMap,
+  addLookup,
+  type LookupKey,
+  type LookupOptions,
+} from "./async.ts";
+import { rememberBroadcast } from "./connected-streams.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import type { KeyCodec } from "./key-codec.ts";
 import { KeyedStream } from "./keyed-stream.ts";
+import type { AsyncNode } from "./nodes/async-node.ts";
 import { createKeyByNode } from "./nodes/key-by-node.ts";
 import type { KeyedOperatorNode } from "./nodes/keyed-operator-node.ts";
 import { quote, type StreamNode } from "./nodes/logical-node.ts";
-import { createRoutingNode } from "./nodes/routing-node.ts";
+import { createRoutingNode, type RoutingNode } from "./nodes/routing-node.ts";
 import { createSideOutputNode, type SideOutputNode } from "./nodes/side-output-node.ts";
 import { createSinkNode } from "./nodes/sink-node.ts";
 import type { SourceNode } from "./nodes/source-node.ts";
@@ -83,6 +95,49 @@ export class Stream<out T> {
   }
 
   /**
+   * One record in, one out, with requests to the outside between: many under way at once, each with a time limit.
+   * Every result leaves exactly once; a request may be made more than once, after a failure or a take-over.
+   *
+   * @param name identity of the records whose results are awaited, in stored state
+   */
+  asyncMap<U>(name: string, fn: AsyncFunction<T, U>, options?: AsyncOptions<NoInfer<T>>): AsyncStream<U> {
+    return new AsyncStream<U>(
+      this.#recorder,
+      addAsyncMap(this.#recorder, this.#node, "asyncMap", name, fn, options as AsyncOptions<never>),
+    );
+  }
+
+  /** As {@link asyncMap}, with as many records out as the result has: an array, a Set. */
+  asyncFlatMap<U>(
+    name: string,
+    fn: AsyncFunction<T, Iterable<U>>,
+    options?: AsyncOptions<NoInfer<T>>,
+  ): AsyncStream<U> {
+    return new AsyncStream<U>(
+      this.#recorder,
+      addAsyncMap(this.#recorder, this.#node, "asyncFlatMap", name, fn, options as AsyncOptions<never>),
+    );
+  }
+
+  /**
+   * Joins each record with a row of a table outside of the job, as the row is when it is looked up.
+   *
+   * @param name identity of the records whose rows are awaited, in stored state
+   * @param options which key, how rows are loaded, and how long they are kept
+   * @param join gets the record and its row; with `kind: "left"` undefined for none
+   */
+  lookup<Key extends LookupKey, Row, O, Kind extends LookupKind = "inner">(
+    name: string,
+    options: LookupOptions<T, Key, Row, Kind>,
+    join: (record: T, row: Kind extends "left" ? Row | undefined : Row) => O,
+  ): AsyncStream<O> {
+    return new AsyncStream<O>(
+      this.#recorder,
+      addLookup(this.#recorder, this.#node, name, options as AnyLookupOptions, join),
+    );
+  }
+
+  /**
    * Says which records belong together: all operators on the result keep their state per key.
    *
    * @param key a pure function of the record; `1` and `"1"` are different keys
@@ -124,12 +179,17 @@ export class Stream<out T> {
 
   /** Deals the records out over all partitions of the next operator, in turn, batch by batch. Breaks their order. */
   rebalance(): Stream<T> {
-    return this.#routed("rebalance");
+    const recorder = this.#recorder;
+    return new Stream(recorder, recorder.add(createRoutingNode(recorder.owner, "rebalance", this.#node)));
   }
 
   /** Gives every record to every partition of the next operator. */
-  broadcast(): Stream<T> {
-    return this.#routed("broadcast");
+  broadcast(): BroadcastStream<T> {
+    const recorder = this.#recorder;
+    return new BroadcastStream(
+      recorder,
+      recorder.add(createRoutingNode(recorder.owner, "broadcast", this.#node)),
+    );
   }
 
   /**
@@ -139,11 +199,6 @@ export class Stream<out T> {
    */
   to(name: string, sink: Sink<T>, options?: SinkOptions): void {
     this.#recorder.add(createSinkNode(this.#recorder.owner, name, this.#node, sink, options));
-  }
-
-  #routed(kind: "rebalance" | "broadcast"): Stream<T> {
-    const recorder = this.#recorder;
-    return new Stream(recorder, recorder.add(createRoutingNode(recorder.owner, kind, this.#node)));
   }
 
   /** Both forms of the call: (fn, options with a name) and (name, fn, options). */
@@ -186,6 +241,34 @@ export class SourceStream<out T> extends Stream<T> {
   }
 
   /** What the source could not decode, with the reason. Needs the option `onError: "deadLetter"`. */
+  deadLetters(): Stream<DeadLetter> {
+    return sideStream(this.#recorder, this.#node, DEAD_LETTER_TAG);
+  }
+}
+
+/** Records that every partition of the next operator gets; `connect` makes state of them that all partitions share. */
+export class BroadcastStream<out T> extends Stream<T> {
+  /** Only for the compiler, which would take any stream for this one. */
+  declare protected readonly routing: "broadcast";
+
+  constructor(recorder: GraphRecorder, node: RoutingNode) {
+    super(recorder, node);
+    rememberBroadcast(this, node);
+  }
+}
+
+/** The results of requests. */
+export class AsyncStream<out T> extends Stream<T> {
+  readonly #recorder: GraphRecorder;
+  readonly #node: AsyncNode;
+
+  constructor(recorder: GraphRecorder, node: AsyncNode) {
+    super(recorder, node);
+    this.#recorder = recorder;
+    this.#node = node;
+  }
+
+  /** Records whose requests failed in the end, with the error. Needs the option `onError: "deadLetter"`. */
   deadLetters(): Stream<DeadLetter> {
     return sideStream(this.#recorder, this.#node, DEAD_LETTER_TAG);
   }

@@ -14,7 +14,11 @@ import {
   findRepeatedUnionInputs,
   findRoutingProblems,
 } from "./rules/structure-rules.ts";
-import { findTimeOptionsWithoutTimestamps, findWindowsWithoutTimestamps } from "./rules/time-rules.ts";
+import {
+  findTimeOptionsWithoutTimestamps,
+  findTtlWithoutTimestamps,
+  findWindowsWithoutTimestamps,
+} from "./rules/time-rules.ts";
 
 /** In the order in which people should read the answers. */
 const RULES: readonly GraphRule[] = [
@@ -28,6 +32,7 @@ const RULES: readonly GraphRule[] = [
   findRoutingProblems,
   findDanglingStreams,
   findWindowsWithoutTimestamps,
+  findTtlWithoutTimestamps,
   findTimeOptionsWithoutTimestamps,
   findDeadLetterProblems,
 ];

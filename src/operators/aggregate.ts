@@ -1,12 +1,11 @@
 // aggregate — folds all records of a key, the result so far emitted after every record. Step 4 of the walk (ARCHITECTURE.md).
+import { type Aggregate, NoAccumulatorError } from "../core/aggregate.ts";
 import type { Batch } from "../core/batch.ts";
 import { type Codec, msgpackCodec } from "../core/codec.ts";
 import { InvariantError } from "../core/errors.ts";
 import type { ValueCells } from "../state/value-state.ts";
-import type { Aggregate } from "./aggregates.ts";
 import { KeyedOperatorBase } from "./keyed-operator.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "./operator.ts";
-import { NoAccumulatorError } from "./reduce.ts";
 
 /** A result and the key that it belongs to. */
 export interface KeyedValue<K, R> {

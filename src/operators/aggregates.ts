@@ -4,31 +4,19 @@
 //
 // Law G1 (docs/laws.md): for any split of the records into parts, merging the parts' accumulators in order gives the
 // result of folding all records in order (floating-point sums up to rounding).
+import { isDeepStrictEqual } from "node:util";
+import type { Aggregate, Extreme, Ordered } from "../core/aggregate.ts";
 import { type Codec, msgpackCodec } from "../core/codec.ts";
+import { checkOptions, checkWholeNumber, InvalidOptionError } from "../core/options.ts";
 
-/** Folds records of type T through accumulators of type A to results of type R. */
-export interface Aggregate<T, A, R> {
-  /** The accumulator of no records: merging with it changes nothing. */
-  create(): A;
-  /** May change `accumulator` and return it. Never undefined. */
-  add(accumulator: A, record: T): A;
-  /** May change and return `a`; must not change `b`, nor keep parts of it that `add` changes in place. */
-  merge(a: A, b: A): A;
-  result(accumulator: A): R;
-  /** How an accumulator is stored. Default: MessagePack for any plain data. */
-  readonly codec?: Codec<A> | undefined;
-  /** `add` and `merge` never change an accumulator but return another one: the engine then makes no copies of it. */
-  readonly immutable?: boolean | undefined;
-}
-
-/** What can be ordered by `<`. */
-export type Ordered = number | string | bigint;
+export type { Aggregate, Ordered };
 
 /** The number of records. */
 export function count(): Aggregate<unknown, number, number> {
   return Object.freeze({
     create: () => 0,
     add: (accumulator: number) => accumulator + 1,
+    retract: (accumulator: number) => accumulator - 1,
     merge: (a: number, b: number) => a + b,
     result: (accumulator: number) => accumulator,
     immutable: true,
@@ -40,6 +28,7 @@ export function sum<T>(of: (record: T) => number): Aggregate<T, number, number> 
   return Object.freeze({
     create: () => 0,
     add: (accumulator: number, record: T) => accumulator + of(record),
+    retract: (accumulator: number, record: T) => accumulator - of(record),
     merge: (a: number, b: number) => a + b,
     result: (accumulator: number) => accumulator,
     immutable: true,
@@ -59,6 +48,10 @@ export function mean<T>(of: (record: T) => number): Aggregate<T, MeanAccumulator
       sum: accumulator.sum + of(record),
       count: accumulator.count + 1,
     }),
+    retract: (accumulator: MeanAccumulator, record: T) => ({
+      sum: accumulator.sum - of(record),
+      count: accumulator.count - 1,
+    }),
     merge: (a: MeanAccumulator, b: MeanAccumulator) => ({ sum: a.sum + b.sum, count: a.count + b.count }),
     result: (accumulator: MeanAccumulator) => accumulator.sum / accumulator.count,
     immutable: true,
@@ -67,22 +60,22 @@ export function mean<T>(of: (record: T) => number): Aggregate<T, MeanAccumulator
 
 /** The smallest `of(record)`. */
 export function min<T, V extends Ordered = number>(of: (record: T) => V): Aggregate<T, V | null, V> {
-  return extreme(of, (candidate, best) => candidate < best);
+  return extreme(of, "asc", (candidate, best) => candidate < best);
 }
 
 /** The largest `of(record)`. */
 export function max<T, V extends Ordered = number>(of: (record: T) => V): Aggregate<T, V | null, V> {
-  return extreme(of, (candidate, best) => candidate > best);
+  return extreme(of, "desc", (candidate, best) => candidate > best);
 }
 
 /** The record with the smallest `of(record)`; the first of several. */
 export function minBy<T>(of: (record: T) => Ordered): Aggregate<T, Best<T> | null, T> {
-  return extremeBy(of, (candidate, best) => candidate < best);
+  return extremeBy(of, "asc", (candidate, best) => candidate < best);
 }
 
 /** The record with the largest `of(record)`; the first of several. */
 export function maxBy<T>(of: (record: T) => Ordered): Aggregate<T, Best<T> | null, T> {
-  return extremeBy(of, (candidate, best) => candidate > best);
+  return extremeBy(of, "desc", (candidate, best) => candidate > best);
 }
 
 /** The record that stands first so far, with what it is compared by. */
@@ -93,6 +86,7 @@ export interface Best<T> {
 
 function extreme<T, V extends Ordered>(
   of: (record: T) => V,
+  order: Extreme<T>["order"],
   beats: (candidate: V, best: V) => boolean,
 ): Aggregate<T, V | null, V> {
   const better = (best: V | null, candidate: V | null): V | null => {
@@ -105,12 +99,14 @@ function extreme<T, V extends Ordered>(
     merge: better,
     // Asked for only where there was a record.
     result: (accumulator: V | null) => accumulator as V,
+    extreme: { by: of, order, ofRecord: false },
     immutable: true,
   });
 }
 
 function extremeBy<T>(
   of: (record: T) => Ordered,
+  order: Extreme<T>["order"],
   beats: (candidate: Ordered, best: Ordered) => boolean,
 ): Aggregate<T, Best<T> | null, T> {
   const better = (best: Best<T> | null, candidate: Best<T> | null): Best<T> | null => {
@@ -122,6 +118,7 @@ function extremeBy<T>(
     add: (accumulator: Best<T> | null, record: T) => better(accumulator, { by: of(record), record }),
     merge: better,
     result: (accumulator: Best<T> | null) => (accumulator as Best<T>).record,
+    extreme: { by: of, order, ofRecord: true },
     immutable: true,
   });
 }
@@ -138,7 +135,61 @@ export function collectList<T>(): Aggregate<T, T[], T[]> {
       for (const record of b) a.push(record);
       return a;
     },
+    retract(accumulator: T[], record: T) {
+      const at = accumulator.findLastIndex((each) => isDeepStrictEqual(each, record));
+      if (at >= 0) accumulator.splice(at, 1);
+      return accumulator;
+    },
     result: (accumulator: T[]) => [...accumulator],
+  });
+}
+
+/** Options of the aggregate {@link topN}. */
+export interface TopNAggregateOptions {
+  /** Whether the largest `by(record)` stands first, or the smallest. Default `"desc"`. */
+  readonly order?: "desc" | "asc" | undefined;
+}
+
+/** The `n` records with the largest `by(record)`, the largest first; of equal ones the first to arrive stands first. */
+export function topN<T>(
+  n: number,
+  by: (record: T) => Ordered,
+  options: TopNAggregateOptions = {},
+): Aggregate<T, readonly Best<T>[], T[]> {
+  const owner = "aggregate topN";
+  checkWholeNumber(owner, "n", n, 1);
+  if (typeof by !== "function")
+    throw new InvalidOptionError(owner, "by", by, "a function such as (record) => record.amount");
+  checkOptions(owner, options, ["order"]);
+  const { order = "desc" } = options;
+  if (order !== "desc" && order !== "asc")
+    throw new InvalidOptionError(owner, "order", order, '"desc" or "asc"');
+  const ascending = order === "asc";
+  /** `a` stands before `b`, which came later. */
+  const holds = (a: Ordered, b: Ordered): boolean => (ascending ? a <= b : a >= b);
+  return Object.freeze({
+    create: () => [],
+    add(best: readonly Best<T>[], record: T) {
+      const value = by(record);
+      let place = best.length;
+      while (place > 0 && !holds((best[place - 1] as Best<T>).by, value)) place--;
+      if (place >= n) return best;
+      return [...best.slice(0, place), { by: value, record }, ...best.slice(place, n - 1)];
+    },
+    merge(a: readonly Best<T>[], b: readonly Best<T>[]) {
+      const merged: Best<T>[] = [];
+      for (let i = 0, j = 0; merged.length < n && (i < a.length || j < b.length); ) {
+        const left = a[i];
+        const right = b[j];
+        const takesLeft = right === undefined || (left !== undefined && holds(left.by, right.by));
+        merged.push((takesLeft ? left : right) as Best<T>);
+        if (takesLeft) i++;
+        else j++;
+      }
+      return merged;
+    },
+    result: (best: readonly Best<T>[]) => best.map(({ record }) => record),
+    immutable: true,
   });
 }
 
@@ -184,6 +235,7 @@ export function combine<P extends Readonly<Record<string, AnyPart>>>(
     merge: (a, b) => build((aggregate, name) => aggregate.merge(a[name], b[name])),
     result: (accumulator) => build((aggregate, name) => aggregate.result(accumulator[name])),
     immutable: aggregates.every((aggregate) => aggregate.immutable === true),
+    parts,
     codec: aggregates.some((aggregate) => aggregate.codec !== undefined) ? combinedCodec(parts) : undefined,
   };
   return Object.freeze(combined) as unknown as Aggregate<

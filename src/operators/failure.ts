@@ -4,9 +4,8 @@
 // Does not:  undo anything. A keyed operator rolls its state and timers back before it asks here.
 import { createBatch } from "../core/batch.ts";
 import { EngineError, InvariantError, isEngineError, toError } from "../core/errors.ts";
+import { shortJson } from "../core/short-json.ts";
 import { DEAD_LETTER_TAG, type DeadLetter, type OperatorContext } from "./operator.ts";
-
-const SHOWN_CHARACTERS = 200;
 
 /** A function of the job threw and the operator's policy is `fail`. Repeating cannot help: the record stays the same. */
 export class UserFunctionError extends EngineError<"USER_FUNCTION"> {
@@ -93,16 +92,4 @@ function deadLetter(
     record,
     position: where ?? (timestamp === undefined ? "no event time" : `event time ${timestamp}`),
   };
-}
-
-/** One line of JSON for messages, cut after 200 characters; never throws. */
-export function shortJson(value: unknown): string {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(value, (_name, item) => (typeof item === "bigint" ? `${item}n` : item));
-    text ??= String(value);
-  } catch {
-    text = `(a value of type ${typeof value} that has no JSON)`;
-  }
-  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 }

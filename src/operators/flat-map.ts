@@ -9,13 +9,13 @@ import { AsyncFunctionError, StatelessOperator } from "./stateless-operator.ts";
 /** Arrays are the fast path; generators and other iterables work as well. */
 export type FlatMapFunction<T, R> = (record: T, context: RecordContext) => Iterable<R>;
 
-/** The function of flatMap returned something that cannot be iterated. */
+/** A function that makes any number of records returned something that cannot be iterated. */
 export class NotIterableError extends EngineError<"NOT_ITERABLE"> {
-  constructor(operator: string, result: unknown) {
+  constructor(operator: string, result: unknown, kind = "flatMap") {
     const shown = result === null ? "null" : typeof result;
     super(
       "NOT_ITERABLE",
-      `operator "${operator}": the function of flatMap returned ${shown}; return an array (empty for no record) or another iterable`,
+      `operator "${operator}": the function of ${kind} returned ${shown}; return an array (empty for no record) or another iterable`,
       { details: { operator, result: shown } },
     );
   }

@@ -15,12 +15,15 @@ import { WriteSet } from "../state/write-set.ts";
 import type { Timer } from "../time/timer-member.ts";
 import { restoreTimers, TimerQueue } from "../time/timer-queue.ts";
 import { Collector } from "./collector.ts";
+import type { ContextPort } from "./current-context.ts";
 import { FailureHandler } from "./failure.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "./operator.ts";
 import { AsyncFunctionError } from "./stateless-operator.ts";
 
 const NO_LOADS: readonly StateLoad[] = Object.freeze([]);
 const NO_KEYS: readonly never[] = Object.freeze([]);
+/** Where a timer at the end of the input stands when no earlier watermark is known: a time to live fits behind it. */
+const BEFORE_ALL_TIMES = Number.MIN_SAFE_INTEGER;
 /** Timers per slice where nobody asks for another number. */
 const DEFAULT_SLICE = 1_024;
 
@@ -31,24 +34,30 @@ export abstract class KeyedOperatorBase implements KeyedOperator {
   protected readonly eventTimers: TimerQueue;
   protected readonly processingTimers: TimerQueue;
   readonly #cleanupTimers: TimerQueue;
+  readonly #eventCleanupTimers: TimerQueue;
+  readonly #queues: readonly TimerQueue[];
   /** Later records are strictly newer, in epoch ms. */
   protected watermark: number;
+  /** The highest one before the end of the input, which is no time at which state grows old. */
+  #lastWatermark: number;
   /** Wall clock in epoch ms at the start of the current batch or slice. */
   protected nowMs = 0;
   readonly #failures: FailureHandler;
   readonly #writes: WriteSet;
   readonly #sides = new Map<string, Collector | undefined>();
   readonly #journaling: boolean;
-  /** Records need more than their key to be set: an undo log, or a look at the traces. */
+  /** Records need more than their key to be set: an undo log, a look at the traces, or their time. */
   #careful: boolean;
   #index = 0;
   #traces: readonly TraceMark[] | undefined;
   #nextTrace = 0;
+  #timestamps: readonly number[] | undefined;
 
   constructor(context: KeyedOperatorContext) {
     const { operator, onError, watermark } = context;
     this.context = context;
     this.watermark = watermark;
+    this.#lastWatermark = watermark === MAX_WATERMARK ? Number.NEGATIVE_INFINITY : watermark;
     this.#journaling = onError !== "fail";
     this.#careful = this.#journaling;
     this.#failures = new FailureHandler(context);
@@ -57,15 +66,18 @@ export abstract class KeyedOperatorBase implements KeyedOperator {
     this.eventTimers = new TimerQueue("event", operator, this.#journaling);
     this.processingTimers = new TimerQueue("processing", operator, this.#journaling);
     this.#cleanupTimers = new TimerQueue("cleanup", operator, this.#journaling);
-    restoreTimers(context.timers, [this.eventTimers, this.processingTimers, this.#cleanupTimers]);
+    this.#eventCleanupTimers = new TimerQueue("eventCleanup", operator, this.#journaling);
+    this.#queues = [this.eventTimers, this.processingTimers, this.#cleanupTimers, this.#eventCleanupTimers];
+    restoreTimers(context.timers, this.#queues);
     this.state = new KeyedState({
       operator,
       startsEmpty: context.startsEmpty,
       cacheEntries: context.cacheEntries,
       encodesOnCommit: context.encodesOnCommit,
       journaling: this.#journaling,
-      armCleanup: (state, timeMs) => {
-        this.#cleanupTimers.register(state, this.state.key, timeMs);
+      armCleanup: (state, timeMs, time) => {
+        const queue = time === "event" ? this.#eventCleanupTimers : this.#cleanupTimers;
+        queue.register(state, this.state.key, timeMs);
       },
     });
   }
@@ -126,7 +138,8 @@ export abstract class KeyedOperatorBase implements KeyedOperator {
     this.context.metrics.recordsIn += values.length;
     this.#traces = batch.traces;
     this.#nextTrace = 0;
-    this.#careful = this.#journaling || batch.traces !== undefined;
+    this.#timestamps = timestamps;
+    this.#careful = this.#journaling || batch.traces !== undefined || this.state.tracksEventTime;
     this.#enter(this.context.clock.nowMs());
     try {
       for (let from = 0; from < values.length; ) {
@@ -135,7 +148,7 @@ export abstract class KeyedOperatorBase implements KeyedOperator {
           break;
         } catch (error) {
           const failed = this.#index;
-          this.#fail(error, values[failed], timestamps?.[failed]);
+          this.fail(error, values[failed], timestamps?.[failed]);
           from = failed + 1;
         }
       }
@@ -159,14 +172,14 @@ export abstract class KeyedOperatorBase implements KeyedOperator {
       const mark = this.#traces[this.#nextTrace];
       this.output.trace = mark?.index === index ? mark : undefined;
     }
+    if (this.state.tracksEventTime)
+      this.state.standAt(Math.max(this.#timestamps?.[index] ?? this.#lastWatermark, this.#lastWatermark));
     if (this.#journaling) this.#markUndo();
   }
 
   #markUndo(): void {
     this.state.beginRecord();
-    this.eventTimers.beginRecord();
-    this.processingTimers.beginRecord();
-    this.#cleanupTimers.beginRecord();
+    for (const queue of this.#queues) queue.beginRecord();
     this.output.mark();
     for (const side of this.#sides.values()) side?.mark();
   }
@@ -175,14 +188,18 @@ export abstract class KeyedOperatorBase implements KeyedOperator {
   #undo(): void {
     if (!this.#journaling) return;
     this.state.rollback();
-    this.eventTimers.rollback();
-    this.processingTimers.rollback();
-    this.#cleanupTimers.rollback();
+    for (const queue of this.#queues) queue.rollback();
     this.output.rollback();
     for (const side of this.#sides.values()) side?.rollback();
   }
 
-  #fail(error: unknown, record: unknown, timestamp: number | undefined): void {
+  /** From here on only what follows is taken back when something fails: what was done so far stays. */
+  protected settle(): void {
+    if (this.#journaling) this.#markUndo();
+  }
+
+  /** Takes back what was done since the record or timer began, or since {@link settle}, and applies the `onError` policy. */
+  protected fail(error: unknown, record: unknown, timestamp: number | undefined): void {
     this.#undo();
     // The function is wrong for every record: no policy about records can be meant.
     if (error instanceof AsyncFunctionError) throw error;
@@ -213,6 +230,29 @@ export abstract class KeyedOperatorBase implements KeyedOperator {
     }
   }
 
+  /** For the context of an operator that runs user code with timers and side outputs. */
+  protected contextPort(): ContextPort {
+    const key = (): unknown => {
+      this.checkInside("timers");
+      return this.state.key;
+    };
+    return {
+      operator: this.context.operator,
+      event: (time) => void this.eventTimers.register(undefined, key(), time),
+      deleteEvent: (time) => void this.eventTimers.delete(undefined, key(), time),
+      processing: (time) => void this.processingTimers.register(undefined, key(), time),
+      deleteProcessing: (time) => void this.processingTimers.delete(undefined, key(), time),
+      emit: (value, timestamp) => {
+        this.checkInside("emit");
+        this.output.emit(value, timestamp);
+      },
+      side: (tag, value, timestamp) => {
+        this.checkInside("side");
+        this.side(tag)?.emit(value, timestamp);
+      },
+    };
+  }
+
   #enter(nowMs: number): void {
     this.nowMs = nowMs;
     this.state.enter(nowMs);
@@ -233,17 +273,24 @@ export abstract class KeyedOperatorBase implements KeyedOperator {
     this.eventTimers.forEachDue(watermark, limit, (timer) => this.wantTimer(timer));
     if (watermark === MAX_WATERMARK && this.firesProcessingTimersAtEnd)
       this.processingTimers.forEachDue(MAX_WATERMARK, limit, (timer) => this.wantTimer(timer));
+    if (watermark !== MAX_WATERMARK) this.#wantCleanups(this.#eventCleanupTimers, watermark, limit);
     return this.state.takeLoads();
   }
 
   advanceEventTime(watermark: number, limit: number): boolean {
     this.watermark = Math.max(this.watermark, watermark);
+    // No watermark came before the end, or an earlier attempt saw it: then all that is stored lives.
+    this.#lastWatermark =
+      watermark === MAX_WATERMARK ? Math.max(this.#lastWatermark, BEFORE_ALL_TIMES) : this.watermark;
     this.#enter(this.context.clock.nowMs());
     let done: boolean;
     try {
       done = this.#fireDue(this.eventTimers, watermark, limit);
       if (watermark === MAX_WATERMARK && this.firesProcessingTimersAtEnd)
         done = this.#fireDue(this.processingTimers, MAX_WATERMARK, limit) && done;
+      // Behind the timers, which see what lives at their own time. At the end of the input nothing more grows old.
+      if (done && watermark !== MAX_WATERMARK)
+        done = this.#fireDue(this.#eventCleanupTimers, watermark, limit);
     } finally {
       this.state.leave();
     }
@@ -256,10 +303,14 @@ export abstract class KeyedOperatorBase implements KeyedOperator {
     this.state.prepare();
     if (this.state.complete) return NO_LOADS;
     this.processingTimers.forEachDue(nowMs, limit, (timer) => this.wantTimer(timer));
-    this.#cleanupTimers.forEachDue(nowMs, limit, (timer) =>
+    this.#wantCleanups(this.#cleanupTimers, nowMs, limit);
+    return this.state.takeLoads();
+  }
+
+  #wantCleanups(queue: TimerQueue, through: number, limit: number): void {
+    queue.forEachDue(through, limit, (timer) =>
       this.state.wantExpiring(timer.namespace as string, timer.key),
     );
-    return this.state.takeLoads();
   }
 
   advanceProcessingTime(nowMs: number, limit: number): boolean {
@@ -299,47 +350,44 @@ export abstract class KeyedOperatorBase implements KeyedOperator {
       const timer = queue.peek(through);
       if (timer === undefined) return true;
       // A timer that user code set during this slice may come first and need state that was not asked for.
-      if (fired >= limit || !this.#isReady(timer)) return false;
+      if (fired >= limit || !this.#isReady(queue, timer)) return false;
       queue.pop();
       this.state.setKey(timer.key);
+      if (this.state.tracksEventTime) this.state.standAt(eventTimeOf(timer) ?? this.#lastWatermark);
       if (this.#journaling) this.#markUndo();
       try {
-        if (timer.kind === "cleanup") this.#cleanUp(timer);
+        if (queue === this.#cleanupTimers || queue === this.#eventCleanupTimers) this.#cleanUp(queue, timer);
         else this.fire(timer);
       } catch (error) {
-        this.#fail(error, this.describe(timer), eventTimeOf(timer));
+        this.fail(error, this.describe(timer), eventTimeOf(timer));
         this.abandon(timer);
       }
     }
   }
 
-  #isReady(timer: Timer): boolean {
-    return timer.kind === "cleanup"
+  #isReady(queue: TimerQueue, timer: Timer): boolean {
+    return queue === this.#cleanupTimers || queue === this.#eventCleanupTimers
       ? this.state.knowsExpiring(timer.namespace as string, timer.key)
       : this.isReady(timer);
   }
 
-  #cleanUp(timer: Timer): void {
+  #cleanUp(queue: TimerQueue, timer: Timer): void {
     const again = this.state.expire(timer.namespace as string);
-    if (again !== undefined) this.#cleanupTimers.register(timer.namespace, timer.key, again);
+    if (again !== undefined) queue.register(timer.namespace, timer.key, again);
   }
 
   // Epochs
 
   get pendingWrites(): number {
-    const timers =
-      this.eventTimers.pendingWrites +
-      this.processingTimers.pendingWrites +
-      this.#cleanupTimers.pendingWrites;
-    return this.state.pendingWrites + timers;
+    let writes = this.state.pendingWrites;
+    for (const queue of this.#queues) writes += queue.pendingWrites;
+    return writes;
   }
 
   collectWrites(into: StateWrites[]): void {
     this.state.collect(this.#writes);
     const groupOf = (keyGroup: number): StateWrites => this.#writes.group(keyGroup);
-    this.eventTimers.collect(groupOf);
-    this.processingTimers.collect(groupOf);
-    this.#cleanupTimers.collect(groupOf);
+    for (const queue of this.#queues) queue.collect(groupOf);
     this.#writes.drainInto(into);
   }
 

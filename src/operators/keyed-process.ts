@@ -1,10 +1,10 @@
 // process — the user's own code per record and per timer, with state and timers under the record's key.
 // Step 4 of the walk (ARCHITECTURE.md).
 import type { Batch } from "../core/batch.ts";
-import { EngineError } from "../core/errors.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import type { StateHandles } from "../state/keyed-state.ts";
 import type { Timer } from "../time/timer-member.ts";
+import { CurrentContext } from "./current-context.ts";
 import { eventTimeOf, KeyedOperatorBase } from "./keyed-operator.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "./operator.ts";
 import type { SideTag } from "./side-tag.ts";
@@ -81,18 +81,6 @@ export interface ProcessDefinition<K, T, O, S extends StateDescriptors = StateDe
   onTimer?(timer: FiredTimer, context: ProcessContext<K, O, S>): void;
 }
 
-/** An emitted record was given a timestamp that is not a time. */
-export class InvalidEmitTimestampError extends EngineError<"INVALID_EMIT_TIMESTAMP"> {
-  constructor(operator: string, timestamp: unknown) {
-    super(
-      "INVALID_EMIT_TIMESTAMP",
-      `operator "${operator}": emit was called with timestamp ${String(timestamp)} (${typeof timestamp}); ` +
-        "give a finite number of milliseconds since 1970-01-01 UTC, or leave it out",
-      { details: { operator, timestamp: String(timestamp) } },
-    );
-  }
-}
-
 /**
  * Runs `definition` for every record and timer of a key.
  *
@@ -113,28 +101,7 @@ class ProcessOperator<K, T, O, S extends StateDescriptors> extends KeyedOperator
     super(context);
     this.#definition = definition;
     const handles = this.state.addAll((definition.state ?? {}) as S);
-    this.#current = new CurrentContext<K, O, S>(handles, {
-      event: (time) => this.eventTimers.register(undefined, this.#key(), time),
-      deleteEvent: (time) => this.eventTimers.delete(undefined, this.#key(), time),
-      processing: (time) => this.processingTimers.register(undefined, this.#key(), time),
-      deleteProcessing: (time) => this.processingTimers.delete(undefined, this.#key(), time),
-      emit: (value, timestamp) => {
-        this.checkInside("emit");
-        this.output.emit(value, timestamp);
-      },
-      side: (tag, value, timestamp) => {
-        this.checkInside("side");
-        this.side(tag)?.emit(value, timestamp);
-      },
-      refuseTimestamp: (timestamp) => {
-        throw new InvalidEmitTimestampError(context.operator, timestamp);
-      },
-    });
-  }
-
-  #key(): unknown {
-    this.checkInside("timers");
-    return this.state.key;
+    this.#current = new CurrentContext<K, O, S>(handles, this.contextPort());
   }
 
   protected override onEnter(): void {
@@ -165,50 +132,5 @@ class ProcessOperator<K, T, O, S extends StateDescriptors> extends KeyedOperator
     const fired: FiredTimer = { kind: timer.kind as FiredTimer["kind"], time: timer.time };
     const result = this.#definition.onTimer?.(fired, current) as unknown;
     if (result !== undefined) this.refusePromise(result, "process");
-  }
-}
-
-/** What the context passes on to its operator. */
-interface ContextPort {
-  event(time: number): boolean;
-  deleteEvent(time: number): boolean;
-  processing(time: number): boolean;
-  deleteProcessing(time: number): boolean;
-  emit(value: unknown, timestamp: number | undefined): void;
-  side(tag: string, value: unknown, timestamp: number | undefined): void;
-  refuseTimestamp(timestamp: unknown): never;
-}
-
-class CurrentContext<K, O, S> implements ProcessContext<K, O, S> {
-  key: K = undefined as K;
-  timestamp: number | undefined = undefined;
-  watermark = 0;
-  nowMs = 0;
-  readonly state: StateHandles<S>;
-  readonly timers: ProcessTimers;
-  readonly #port: ContextPort;
-
-  constructor(state: StateHandles<S>, port: ContextPort) {
-    this.state = state;
-    this.#port = port;
-    this.timers = Object.freeze<ProcessTimers>({
-      event: (time) => void port.event(time),
-      deleteEvent: (time) => void port.deleteEvent(time),
-      processing: (time) => void port.processing(time),
-      deleteProcessing: (time) => void port.deleteProcessing(time),
-    });
-  }
-
-  emit(value: O, timestamp?: number): void {
-    if (timestamp === undefined) {
-      this.#port.emit(value, this.timestamp);
-    } else {
-      if (!Number.isFinite(timestamp)) this.#port.refuseTimestamp(timestamp);
-      this.#port.emit(value, timestamp);
-    }
-  }
-
-  side<T>(tag: SideTag<T>, value: T): void {
-    this.#port.side(tag.tag, value, this.timestamp);
   }
 }

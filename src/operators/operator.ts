@@ -79,16 +79,28 @@ export interface Operator extends Receiver {
   close?(): void;
 }
 
+/** An operator of which commits carry something. */
+export interface StatefulOperator extends Operator {
+  /** Takes the results of loads; never replaces what the heap already has (H6). */
+  supply(loads: readonly StateLoad[]): void;
+  /** State entries and timers changed since the last {@link collectWrites}: bounds the size of an epoch. */
+  readonly pendingWrites: number;
+  /** Moves everything changed since the last call out of the dirty set, for the epoch that closes now. */
+  collectWrites(into: StateWrites[]): void;
+  /** The oldest collected epoch is durable: what belonged to it may be evicted when it is clean. */
+  acknowledge(): void;
+}
+
 /**
  * An operator with keyed state and timers. The partition calls, for every batch, in this order:
  * `missingForBatch` → (fetch what is missing) → `onBatch`; and for time the same with timers.
- * `batch.keys` is always set.
+ * `batch.keys` is always set, except for batches of a second input that is broadcast.
  */
-export interface KeyedOperator extends Operator {
+export interface KeyedOperator extends StatefulOperator {
+  /** Says which input the next batch comes from: 0 or 1. Only operators with two inputs listen. */
+  fromInput?(input: number): void;
   /** Loads for state that the batch will touch and that is not in the heap; empty when nothing is missing. */
   missingForBatch(batch: Batch): readonly StateLoad[];
-  /** Takes the results of loads; never replaces what the heap already has (H6). */
-  supply(loads: readonly StateLoad[]): void;
 
   /** Loads needed to fire up to `limit` event-time timers with time <= watermark. */
   missingForEventTime(watermark: number, limit: number): readonly StateLoad[];
@@ -102,13 +114,6 @@ export interface KeyedOperator extends Operator {
   advanceProcessingTime(nowMs: number, limit: number): boolean;
   /** Time in epoch ms of the earliest processing-time timer, or undefined. */
   nextProcessingTime(): number | undefined;
-
-  /** State entries and timers changed since the last {@link collectWrites}: bounds the size of an epoch. */
-  readonly pendingWrites: number;
-  /** Moves everything changed since the last call out of the dirty set, for the epoch that closes now. */
-  collectWrites(into: StateWrites[]): void;
-  /** The oldest collected epoch is durable: its keys may be evicted when they are clean. */
-  acknowledge(): void;
 }
 
 /** Chains: forwards to several receivers, in order. */

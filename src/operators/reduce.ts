@@ -1,7 +1,8 @@
 // reduce — combines all records of a key into one, emitted after every record. Step 4 of the walk (ARCHITECTURE.md).
+import { NoAccumulatorError } from "../core/aggregate.ts";
 import type { Batch } from "../core/batch.ts";
 import { type Codec, msgpackCodec } from "../core/codec.ts";
-import { EngineError, InvariantError } from "../core/errors.ts";
+import { InvariantError } from "../core/errors.ts";
 import type { ValueCells } from "../state/value-state.ts";
 import { KeyedOperatorBase } from "./keyed-operator.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "./operator.ts";
@@ -11,17 +12,6 @@ export interface ReduceDefinition<T> {
   readonly reduce: (accumulated: T, record: T) => T;
   /** How a combination is stored. Default: MessagePack for any plain data. */
   readonly codec?: Codec<T> | undefined;
-}
-
-/** A function that must return the next accumulator returned undefined. */
-export class NoAccumulatorError extends EngineError<"NO_ACCUMULATOR"> {
-  constructor(operator: string, what: string) {
-    super(
-      "NO_ACCUMULATOR",
-      `operator "${operator}": ${what} returned undefined; return the combined value, also when it did not change`,
-      { details: { operator, function: what } },
-    );
-  }
 }
 
 /** Emits the new combination for every record, with the record's timestamp. */

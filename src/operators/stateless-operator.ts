@@ -11,7 +11,7 @@ export class AsyncFunctionError extends EngineError<"ASYNC_FUNCTION"> {
     super(
       "ASYNC_FUNCTION",
       `operator "${operator}": the function of ${kind} returned a promise; ${kind} takes a function that returns its result directly, ` +
-        "so remove async, or do the waiting in a source or a sink",
+        "so remove async, or do the waiting in asyncMap, lookup, a source or a sink",
       { details: { operator, kind } },
     );
   }

@@ -1,11 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { explain } from "../../src/dataflow/explain.ts";
 import { defineJob, type JobBuilder } from "../../src/dataflow/job.ts";
 import { InvalidJobError } from "../../src/dataflow/job-problem.ts";
 import type { Stream } from "../../src/dataflow/stream.ts";
 import { count, sum } from "../../src/operators/aggregates.ts";
+import { emits } from "../../src/operators/keyed-process.ts";
 import { sideTag } from "../../src/operators/side-tag.ts";
 import type { JobPlan, OperatorPlan } from "../../src/plan/plan.ts";
+import { map } from "../../src/state/descriptors.ts";
 import { InvalidTimestampError } from "../../src/time/watermarks.ts";
 import { tumbling } from "../../src/time/windows.ts";
 import { type Bid, testSink, testSource } from "./fixtures.ts";
@@ -254,6 +257,115 @@ describe("rebalance, broadcast and parallelism", () => {
   });
 });
 
+describe("operators with two inputs", () => {
+  const pair = (a: Bid, b: Bid): readonly Bid[] => [a, b];
+
+  test("have a stage of their own, with an edge per input, although others read the same keyed streams", () => {
+    const plan = planOf((job) => {
+      const byAuction = bids(job).keyBy((bid) => bid.auction);
+      const others = job.source("others", testSource<Bid>(), { timestamp: (bid) => bid.at, parallelism: 2 });
+      const byBidder = others.keyBy((bid) => bid.price);
+      byAuction.aggregate("number", count()).to("numbers", testSink());
+      byAuction.intervalJoin("near", byBidder, { lower: 0, upper: "1s" }, pair).to("out", testSink());
+      byAuction.join("all", byBidder, {}, pair, { parallelism: 3 }).to("out-2", testSink());
+    });
+    expect(shapeOf(plan)).toEqual({
+      stages: ["bids×4:", "others×2:", "number×4: number numbers", "near×4: near out", "all×3: all out-2"],
+      edges: [
+        "bids-to-number key",
+        "bids-to-near key",
+        "others-to-near-2 key",
+        "bids-to-all key",
+        "others-to-all-2 key",
+      ],
+    });
+    expect(plan.edges.map(({ input }) => input)).toEqual([0, 0, 1, 0, 1]);
+    const keyOf = (id: string) => {
+      const partitioning = plan.edges.find((edge) => edge.id === id)?.partitioning;
+      return partitioning?.kind === "key"
+        ? partitioning.keyOf({ auction: 1, bidder: "b", price: 2, at: 3 } as never)
+        : undefined;
+    };
+    expect([keyOf("bids-to-near"), keyOf("others-to-near-2")]).toEqual([1, 2]);
+  });
+
+  test("a stream may stand on both sides: under one key, or under two", () => {
+    const plan = planOf((job) => {
+      const all = bids(job);
+      const keyed = all.keyBy((bid) => bid.auction);
+      keyed.join("self", keyed, {}, pair).to("out", testSink());
+      keyed
+        .join(
+          "cross",
+          all.keyBy((bid) => bid.price),
+          {},
+          pair,
+        )
+        .to("out-2", testSink());
+    });
+    expect(shapeOf(plan)).toEqual({
+      stages: ["bids×4:", "self×4: self out", "cross×4: cross out-2"],
+      edges: ["bids-to-self key", "bids-to-self-2 key", "bids-to-cross key", "bids-to-cross-2 key"],
+    });
+  });
+
+  test("a union on either side becomes several edges of that input", () => {
+    const plan = planOf((job) => {
+      const both = bids(job).union(job.source("more", testSource<Bid>()));
+      const keyed = both.keyBy((bid) => bid.auction);
+      keyed.join("self", keyed, {}, pair).to("out", testSink());
+    });
+    expect(plan.edges.map(({ id, input }) => [id, input])).toEqual([
+      ["bids-to-self", 0],
+      ["more-to-self", 0],
+      ["bids-to-self-2", 1],
+      ["more-to-self-2", 1],
+    ]);
+  });
+
+  test("a broadcast second input goes to every partition", () => {
+    const plan = planOf((job) => {
+      const rules = job.source("rules", testSource<Bid>({ maxParallelism: 1 }));
+      bids(job)
+        .keyBy((bid) => bid.auction)
+        .connect(rules.broadcast())
+        .process("apply", {
+          broadcast: { rules: map<number, Bid>() },
+          emits: emits<Bid>(),
+          onRecord: (bid, context) => context.emit(bid),
+          onBroadcast: (rule, context) => context.broadcast.rules.set(rule.auction, rule),
+        })
+        .to("out", testSink());
+    });
+    expect(shapeOf(plan)).toEqual({
+      stages: ["rules×1:", "bids×4:", "apply×4: apply out"],
+      edges: ["bids-to-apply key", "rules-to-apply-2 broadcast"],
+    });
+    expect(explain(plan)).toContain(
+      [
+        "stage apply × 4",
+        "  from bids, first input: key, 16 channels",
+        "    keyBy: records with the same key must meet in one partition",
+        "  from rules, second input: broadcast, 4 channels",
+        "    broadcast: every partition gets every record of the second input",
+        "  apply: broadcast process, state rules (map, msgpack 1)",
+        "    out: sink, test sink, append",
+      ].join("\n"),
+    );
+  });
+
+  test("swapping the inputs is another plan", () => {
+    const hashOf = (swapped: boolean) =>
+      planOf((job) => {
+        const a = bids(job).keyBy((bid) => bid.auction);
+        const b = job.source("b", testSource<Bid>()).keyBy((bid) => bid.auction);
+        (swapped ? b.join("both", a, {}, pair) : a.join("both", b, {}, pair)).to("out", testSink());
+      }).hash;
+    expect(hashOf(true)).not.toBe(hashOf(false));
+    expect(hashOf(true)).toBe(hashOf(true));
+  });
+});
+
 describe("union", () => {
   test("of stages as wide as each other goes forward, partition by partition", () => {
     const plan = planOf((job) => {
@@ -344,7 +456,7 @@ describe("the source of a stage", () => {
 
   test("has its durations in milliseconds and its timestamps in epoch ms, from a Date or a number", () => {
     const source = sourceOf((bid) => new Date(bid.at));
-    expect(source).toMatchObject({ outOfOrdernessMs: 5_000, idleAfterMs: 60_000, onError: "fail" });
+    expect(source).toMatchObject({ watermarks: { description: "out of order by 5s" }, idleAfterMs: 60_000, onError: "fail" });
     expect(source?.timestamp?.({ at: 1234 } as never)).toBe(1234);
     expect(sourceOf((bid) => bid.at)?.timestamp?.({ at: 77 } as never)).toBe(77);
   });
@@ -370,6 +482,9 @@ describe("laws of a plan", () => {
       "twoKeyed",
       "union",
       "unionKeyed",
+      "joined",
+      "selfJoined",
+      "ruled",
       "rebalance",
       "broadcast",
       "narrow",
@@ -399,6 +514,19 @@ describe("laws of a plan", () => {
         const both = input.map(`${name}l`, id).union(other.map(`${name}r`, id));
         if (does === "union") streams.push(both.map(name, id, { parallelism }));
         else streams.push(both.keyBy(key).aggregate(name, count(), { parallelism }));
+      } else if (does === "joined" || does === "selfJoined") {
+        const keyed = input.keyBy(key);
+        const right = does === "joined" ? other.keyBy(key) : keyed;
+        streams.push(keyed.join(name, right, {}, (left, right) => [left, right], { parallelism }));
+      } else if (does === "ruled") {
+        const definition = {
+          broadcast: { rules: map<string, unknown>() },
+          emits: emits<unknown>(),
+          onRecord: () => {},
+          onBroadcast: () => {},
+        };
+        const rules = other.map(`${name}r`, id).broadcast();
+        streams.push(input.keyBy(key).connect(rules).process(name, definition, { parallelism }));
       } else if (does === "narrow") input.to(name, testSink({ maxParallelism: 1 }));
       else streams.push(input[does]().map(name, id, { parallelism }));
     });
@@ -434,7 +562,10 @@ describe("laws of a plan", () => {
           for (const operator of stage.operators as readonly OperatorPlan[]) {
             if (operator.type !== "keyed") continue;
             expect(operator.input).toEqual({ kind: "head" });
-            for (const id of stage.inputs) expect(edges.get(id)?.partitioning.kind).toBe("key");
+            for (const id of stage.inputs)
+              expect(edges.get(id)?.input === 1 ? ["key", "broadcast"] : ["key"]).toContain(
+                edges.get(id)?.partitioning.kind,
+              );
           }
           for (const id of stage.inputs) expect(edges.get(id)?.to).toBe(stage.id);
           for (const id of stage.outputs) expect(edges.get(id)?.from).toBe(stage.id);

@@ -8,7 +8,8 @@ import type { Stream } from "../../src/dataflow/stream.ts";
 import { findProblems } from "../../src/dataflow/validate.ts";
 import { count } from "../../src/operators/aggregates.ts";
 import { sideTag } from "../../src/operators/side-tag.ts";
-import { value } from "../../src/state/descriptors.ts";
+import { aggregating, value } from "../../src/state/descriptors.ts";
+import { monotonic } from "../../src/time/watermark-strategies.ts";
 import { sliding, tumbling } from "../../src/time/windows.ts";
 import { type Bid, testSink, testSource } from "./fixtures.ts";
 
@@ -96,7 +97,7 @@ describe("the error", () => {
         'job "broken" has 5 problems:',
         '  - sink "a sink": this name cannot stand in Redis keys and file names; use 1 to 100 letters, digits, _ and -, starting with a letter or a digit',
         '  - 2 parts of the job are named "bids" (source "bids", map "bids"); give each source, operator and sink a name of its own',
-        '  - source "bids": there is no option "outOfOrdernes"; the options are timestamp, outOfOrderness, idleAfter, parallelism, onError',
+        '  - source "bids": there is no option "outOfOrdernes"; the options are timestamp, outOfOrderness, watermarks, idleAfter, alignment, parallelism, onError',
         '  - source "bids": parallelism is 0; give a whole number from 1 to 256',
         '  - nothing reads the keyBy of source "bids"; add reduce, aggregate, process or a window, or remove it',
       ].join("\n"),
@@ -426,6 +427,27 @@ describe("options", () => {
     ],
     ["outOfOrderness", { ...timed, outOfOrderness: -1 }, /must not be negative/],
     ["idleAfter", { ...timed, idleAfter: 0 }, /option "idleAfter": 0 must be longer than zero/],
+    [
+      "watermarks",
+      { ...timed, watermarks: "monotonic" },
+      /option "watermarks" is "monotonic"; give a strategy/,
+    ],
+    ["both", { ...timed, watermarks: monotonic(), outOfOrderness: 5 }, /give it or `watermarks`, not both/],
+    [
+      "alignment",
+      { ...timed, alignment: "g" },
+      /option "alignment": option "options" is "g"; give an object/,
+    ],
+    [
+      "alignment",
+      { ...timed, alignment: { group: "", maxDrift: 5 } },
+      /"alignment.group" is ""; give a name/,
+    ],
+    [
+      "alignment",
+      { ...timed, alignment: { group: "g" } },
+      /"alignment.maxDrift": undefined is of type undefined/,
+    ],
     ["options", 7, /option "options" is 7; give an object with/],
   ])("%s: a value that means nothing is refused", (_name, options, sentence) => {
     const problem = problemOf((job) =>
@@ -590,6 +612,29 @@ describe("event time", () => {
         'window "total" waits for event time, but source "bids" has no timestamps, so it would never close; ' +
         "give the source a `timestamp` option, for example { timestamp: (record) => record.at }, or use a window with .processingTime()",
     });
+  });
+
+  test("state that grows old in event time is refused over a source without timestamps: it would never go", () => {
+    const tracking = (job: JobBuilder, options: object): void =>
+      job
+        .source("bids", testSource<Bid>(), options)
+        .keyBy((bid) => bid.auction)
+        .process("track", {
+          state: {
+            seen: value<number>({ ttl: { after: "1h", time: "event" } }),
+            all: aggregating(count(), { ttl: "1h" }),
+          },
+          onRecord() {},
+        })
+        .to("out", testSink());
+    expect(problemOf((job) => tracking(job, {}))).toEqual({
+      code: "INVALID_STATE",
+      subject: "track",
+      message:
+        'process "track": state "seen" has a time to live in event time, but source "bids" has no timestamps, so it would be kept for ever; ' +
+        "give the source a `timestamp` option, or let it grow old in processing time",
+    });
+    expect(problemsOf((job) => tracking(job, timed))).toEqual([]);
   });
 
   test("a timestamp option, or a source that brings timestamps itself, is enough", () => {

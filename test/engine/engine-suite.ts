@@ -1,10 +1,13 @@
 // describeEngine — what a job does is the same embedded and on Redis: one suite, through the public API alone.
 import { describe } from "vitest";
+import { describeAsync } from "./async-suite.ts";
 import type { Engine } from "./engine.ts";
 import { describeFlow } from "./flow-suite.ts";
+import { describeJoins } from "./join-suite.ts";
 import { describeLife } from "./life-suite.ts";
 import { describeOperators } from "./operator-suite.ts";
 import { describePolicies } from "./policy-suite.ts";
+import { describeRanking } from "./ranking-suite.ts";
 import { describeTime } from "./time-suite.ts";
 import { describeTopologies } from "./topology-suite.ts";
 
@@ -13,7 +16,10 @@ export function describeEngine(engine: Engine): void {
     describeOperators(engine);
     describeTopologies(engine);
     describeTime(engine);
+    describeJoins(engine);
+    describeRanking(engine);
     describePolicies(engine);
+    describeAsync(engine);
     describeLife(engine);
     describeFlow(engine);
   });

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { NoAccumulatorError } from "../../src/core/aggregate.ts";
 import type { Codec } from "../../src/core/codec.ts";
+import type { KeyedStream } from "../../src/dataflow/keyed-stream.ts";
 import { aggregateOperator } from "../../src/operators/aggregate.ts";
 import {
   type Aggregate,
@@ -13,8 +15,10 @@ import {
   min,
   minBy,
   sum,
+  topN,
 } from "../../src/operators/aggregates.ts";
-import { NoAccumulatorError, reduceOperator } from "../../src/operators/reduce.ts";
+import { reduceOperator } from "../../src/operators/reduce.ts";
+import { operatorHarness } from "../../src/testing/index.ts";
 import { KeyedHarness } from "../support/keyed-harness.ts";
 
 const RUNS = 300 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
@@ -37,6 +41,8 @@ const all = combine({
   first: minBy((n: number) => n),
   last: maxBy((n: number) => n),
   list: collectList<number>(),
+  top: topN(3, Math.abs),
+  bottom: topN(2, identity, { order: "asc" }),
   coded: { ...sum(identity), codec: textCodec },
 });
 
@@ -49,6 +55,8 @@ const byDefinition = (numbers: readonly number[]): unknown => ({
   first: Math.min(...numbers),
   last: Math.max(...numbers),
   list: [...numbers],
+  top: [...numbers].sort((a, b) => Math.abs(b) - Math.abs(a)).slice(0, 3),
+  bottom: [...numbers].sort((a, b) => a - b).slice(0, 2),
   coded: numbers.reduce((a, b) => a + b, 0),
 });
 
@@ -66,6 +74,32 @@ describe("aggregates", () => {
       }),
       { numRuns: RUNS },
     );
+  });
+
+  test("taking records back leaves the result of those that remain", () => {
+    const parts = { count: count(), sum: sum(identity), mean: mean(identity), list: collectList<number>() };
+    fc.assert(
+      fc.property(fc.array(fc.integer(), { minLength: 1 }), fc.array(fc.integer()), (kept, gone) => {
+        for (const [name, part] of Object.entries(parts) as [
+          keyof typeof parts,
+          Aggregate<number, unknown, unknown>,
+        ][]) {
+          const added = [...gone, ...kept].reduce((a, n) => part.add(a, n), part.create());
+          const left = gone.reduce((a, n) => part.retract?.(a, n), added);
+          const result = part.result(left);
+          const sorted = (list: unknown): unknown =>
+            Array.isArray(list) ? list.sort((a, b) => a - b) : list;
+          expect(sorted(result)).toEqual(sorted((byDefinition(kept) as Record<string, unknown>)[name]));
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("topN refuses arguments that make no sense", () => {
+    expect(() => topN(0, identity)).toThrow(/whole number of at least 1/);
+    expect(() => topN(1, undefined as never)).toThrow(/a function such as/);
+    expect(() => topN(1, identity, { order: "up" as never })).toThrow(/"desc" or "asc"/);
   });
 
   test("a combined accumulator survives its codec, in which parts keep theirs", () => {
@@ -141,12 +175,22 @@ describe("aggregateOperator and reduceOperator", () => {
   });
 
   test("a function that forgets to return its accumulator is refused", () => {
-    const reduce = reduceOperator<number>({ reduce: (() => undefined) as unknown as (a: number) => number });
-    const harness = new KeyedHarness(reduce);
-    expect(() => harness.records(["k", 1, 1], ["k", 2, 1])).toThrow(NoAccumulatorError);
-    const aggregate = { ...count(), add: (() => undefined) as unknown as () => number };
-    expect(() => new KeyedHarness(aggregateOperator({ aggregate })).records(["k", 1, 1])).toThrow(
-      NoAccumulatorError,
-    );
+    const forget = () => undefined as never;
+    const reduced = operatorHarness({
+      key: () => "k",
+      build: (numbers: KeyedStream<string, number>) => numbers.reduce("last", forget),
+    });
+    reduced.push(1);
+    expect(() => reduced.push(2)).toThrow(NoAccumulatorError);
+    const counted = operatorHarness({
+      key: () => "k",
+      build: (numbers: KeyedStream<string, number>) =>
+        numbers.aggregate("count", { ...count(), add: forget }),
+    });
+    expect(() => counted.push(1)).toThrow(NoAccumulatorError);
+    expect([reduced.takeOutput(), counted.state]).toEqual([
+      [{ value: 1, timestamp: undefined }],
+      { entries: 0, timers: 0 },
+    ]);
   });
 });

@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createBatch, MAX_WATERMARK, type TraceMark } from "../../src/core/batch.ts";
 import { NotSerialisableError } from "../../src/core/plain-data.ts";
+import { InvalidEmitTimestampError } from "../../src/operators/current-context.ts";
 import { UserFunctionError } from "../../src/operators/failure.ts";
 import {
   emits,
-  InvalidEmitTimestampError,
   keyedProcessOperator,
   type ProcessContext,
   type ProcessDefinition,

@@ -7,10 +7,15 @@ import type { Sink, Source } from "../../src/connectors/contract.ts";
 import { jsonFile } from "../../src/connectors/files/index.ts";
 import {
   type Aggregate,
+  type AsyncStream,
+  aggregating,
+  type BroadcastStream,
+  boundedOutOfOrderness,
   collect,
   collection,
   combine,
   count,
+  customWatermarks,
   type DeadLetter,
   defineJob,
   emits,
@@ -19,11 +24,15 @@ import {
   type JobBuilder,
   type JobPlan,
   type KeyedStream,
+  type LateStream,
   list,
   map,
   max,
   mean,
+  migrations,
+  monotonic,
   type OperatorStream,
+  punctuated,
   reducing,
   type SourceStream,
   type Stream,
@@ -31,6 +40,7 @@ import {
   sliding,
   sum,
   tumbling,
+  type ValueDescriptor,
   value,
   type WindowedStream,
   type WindowResult,
@@ -72,6 +82,34 @@ const flights = job.source("flights", jsonFile("flights.json", { schema: flight 
 });
 expectTypeOf(flights).toEqualTypeOf<SourceStream<{ origin: string; delay: number; departedAt: Date }>>();
 
+expectTypeOf(job.source("s", bidSource, { watermarks: monotonic() })).toEqualTypeOf<SourceStream<Bid>>();
+const shared = { timestamp: (bid: Bid) => bid.at, watermarks: monotonic() };
+expectTypeOf(job.source("s", bidSource, shared)).toEqualTypeOf<SourceStream<Bid>>();
+job.source("s", bidSource, {
+  watermarks: boundedOutOfOrderness("5s"),
+  alignment: { group: "g", maxDrift: "1m" },
+});
+job.source("s", bidSource, {
+  watermarks: punctuated((bid) => (bid.price > 0 ? bid.at.getTime() : undefined)),
+});
+job.source("s", bidSource, {
+  watermarks: customWatermarks({
+    create: (split, saved: number | undefined) => {
+      expectTypeOf(split.id).toEqualTypeOf<string>();
+      return { observe: () => {}, watermark: saved ?? 0, save: () => 5 };
+    },
+  }),
+});
+customWatermarks({
+  // @ts-expect-error what is saved is what comes back
+  create: (_split, saved: number | undefined) => ({ observe() {}, watermark: saved, save: () => "5" }),
+});
+// @ts-expect-error a strategy for other records
+job.source("s", bidSource, { watermarks: punctuated((record: { end: boolean }) => Number(record.end)) });
+// @ts-expect-error a watermark is epoch milliseconds
+punctuated(() => new Date());
+// @ts-expect-error a group needs a bound
+job.source("s", bidSource, { alignment: { group: "g" } });
 // @ts-expect-error a timestamp is a Date or a number
 job.source("s", bidSource, { timestamp: (bid) => bid.bidder });
 // @ts-expect-error no such field on the record
@@ -211,7 +249,7 @@ expectTypeOf(
     .map((result) => result),
 ).toEqualTypeOf<OperatorStream<WindowResult<string, number>>>();
 expectTypeOf(windowed.reduce("best", (a, b) => (a.price > b.price ? a : b))).toEqualTypeOf<
-  OperatorStream<WindowResult<string, Bid>>
+  LateStream<WindowResult<string, Bid>, Bid>
 >();
 expectTypeOf(
   keyed
@@ -246,6 +284,8 @@ const processed = keyed.process("track", {
     seen: list<number>(),
     per: map<number, string>(),
     top: reducing<number>(Math.max),
+    average: aggregating(mean((bid: Bid) => bid.price)),
+    moved: value({ migrate: migrations<number>().to((cents) => ({ cents })) }),
   },
   emits: emits<{ bidder: string; total: number }>(),
   onRecord(bid, context) {
@@ -263,6 +303,11 @@ const processed = keyed.process("track", {
     context.emit({ bidder: 7 });
     // @ts-expect-error not what the tag carries
     context.side(late, bid.price);
+    context.state.average.add(bid);
+    expectTypeOf(context.state.average.get()).toEqualTypeOf<number | undefined>();
+    expectTypeOf(context.state.moved.get()).toEqualTypeOf<{ cents: number } | undefined>();
+    // @ts-expect-error records are added, not results
+    context.state.average.add(1);
     // @ts-expect-error no such state
     context.state.missing.get();
     // @ts-expect-error a number is stored there
@@ -278,6 +323,25 @@ expectTypeOf(processed).toEqualTypeOf<OperatorStream<{ bidder: string; total: nu
 expectTypeOf(processed.sideOutput(late)).toEqualTypeOf<Stream<Bid>>();
 expectTypeOf(processed.deadLetters()).toEqualTypeOf<Stream<DeadLetter>>();
 
+const chain = migrations<number>()
+  .to((cents) => ({ cents }))
+  .to((old) => {
+    expectTypeOf(old).toEqualTypeOf<{ cents: number }>();
+    return { ...old, currency: "EUR" };
+  });
+expectTypeOf(value({ migrate: chain })).toEqualTypeOf<
+  ValueDescriptor<{ currency: string; cents: number }, undefined>
+>();
+value({ migrate: chain, default: { cents: 0, currency: "EUR" } });
+// @ts-expect-error the chain ends at another type than the state has
+value<string>({ migrate: chain });
+migrations<number>()
+  .to(String)
+  // @ts-expect-error each step takes what the one before it makes
+  .to((n: number) => n);
+// @ts-expect-error a duration and a time that exists
+value({ ttl: { after: "1h", time: "ingestion" } });
+
 // @ts-expect-error onRecord is what process is for
 keyed.process("p", { state: {} });
 // @ts-expect-error no such part
@@ -286,6 +350,37 @@ keyed.process("p", { onRecord() {}, onTimers() {} });
 processed.sideOutput("late");
 // @ts-expect-error only an operator has side outputs
 bids.sideOutput(late);
+
+// --- requests to the outside -----------------------------------------------------------------------------------------
+
+const asked = bids.asyncMap("ask", async (bid, { id, attempt, signal }) => {
+  expectTypeOf(bid).toEqualTypeOf<Bid>();
+  expectTypeOf([id, attempt, signal] as const).toEqualTypeOf<readonly [string, number, AbortSignal]>();
+  return bid.price;
+});
+expectTypeOf(asked).toEqualTypeOf<AsyncStream<number>>();
+expectTypeOf(bids.asyncMap("at-once", (bid) => bid.price)).toEqualTypeOf<AsyncStream<number>>();
+expectTypeOf(bids.asyncFlatMap("parts", async (bid) => [bid.price])).toEqualTypeOf<AsyncStream<number>>();
+// @ts-expect-error an iterable is expected
+bids.asyncFlatMap("parts", async (bid) => bid.price);
+// @ts-expect-error the records that are awaited are stored under the name
+bids.asyncMap(async (bid: Bid) => bid);
+// @ts-expect-error no such order
+bids.asyncMap("ask", async (bid) => bid, { order: "sorted" });
+// @ts-expect-error only dead letters leave beside the results
+asked.sideOutput(late);
+
+const rows = { load: async (ids: readonly string[]) => new Map(ids.map((id) => [id, { name: id }])) };
+expectTypeOf(
+  bids.lookup("inner", { key: (bid) => bid.bidder, ...rows }, (bid, row) => {
+    expectTypeOf(bid).toEqualTypeOf<Bid>();
+    return row.name;
+  }),
+).toEqualTypeOf<AsyncStream<string>>();
+// @ts-expect-error with kind left there may be no row
+bids.lookup("left", { key: (bid) => bid.bidder, kind: "left", ...rows }, (_bid, row) => row.name);
+// @ts-expect-error the keys are strings
+bids.lookup("numbers", { key: (bid) => bid.price, ...rows }, (bid) => bid);
 
 // --- union, routing, sinks -------------------------------------------------------------------------------------------
 
@@ -296,7 +391,7 @@ expectTypeOf(
   ),
 ).toEqualTypeOf<Stream<Bid | number | string | undefined>>();
 expectTypeOf(bids.rebalance()).toEqualTypeOf<Stream<Bid>>();
-expectTypeOf(bids.broadcast()).toEqualTypeOf<Stream<Bid>>();
+expectTypeOf(bids.broadcast()).toEqualTypeOf<BroadcastStream<Bid>>();
 expectTypeOf(bids.to("out", sinkOf<Bid>())).toEqualTypeOf<void>();
 bids.to("out", sinkOf<unknown>(), { parallelism: 1 });
 bids.to("out", sinkOf<{ price: number }>());

@@ -9,6 +9,8 @@ export interface KeyByNode extends NodeBase {
   readonly input: StreamNode;
   readonly key: (record: never) => unknown;
   readonly options: KeyByOptions<unknown>;
+  /** The keyBys in whose place this one stands, for streams that were united: nobody else need read them. */
+  readonly insteadOf: readonly KeyByNode[];
 }
 
 export function createKeyByNode(
@@ -16,6 +18,7 @@ export function createKeyByNode(
   input: StreamNode,
   key: (record: never) => unknown,
   options: { readonly keyCodec?: KeyCodec<never> | undefined } | undefined,
+  insteadOf: readonly KeyByNode[] = [],
 ): KeyByNode {
   return Object.freeze({
     type: "keyBy",
@@ -23,5 +26,6 @@ export function createKeyByNode(
     input,
     key,
     options: freezeOptions(options) as KeyByOptions<unknown>,
+    insteadOf: Object.freeze([...insteadOf]),
   });
 }

@@ -1,5 +1,7 @@
 // LogicalNode — everything a job may be made of. One file per kind beside this one.
 import { DEAD_LETTER_TAG } from "../../operators/operator.ts";
+import type { KeyedOperatorSpec } from "../keyed-operator-spec.ts";
+import type { AsyncNode } from "./async-node.ts";
 import type { KeyByNode } from "./key-by-node.ts";
 import type { KeyedOperatorNode } from "./keyed-operator-node.ts";
 import type { RoutingNode } from "./routing-node.ts";
@@ -14,6 +16,7 @@ export type StreamNode =
   | SourceNode
   | StatelessNode
   | KeyedOperatorNode
+  | AsyncNode
   | UnionNode
   | RoutingNode
   | SideOutputNode;
@@ -21,10 +24,10 @@ export type StreamNode =
 export type LogicalNode = StreamNode | KeyByNode | SinkNode;
 
 /** Nodes that run code of their own and have a name: identity in state, metrics and errors. */
-export type NamedNode = SourceNode | StatelessNode | KeyedOperatorNode | SinkNode;
+export type NamedNode = SourceNode | StatelessNode | KeyedOperatorNode | AsyncNode | SinkNode;
 
 export function isNamed(node: LogicalNode): node is NamedNode {
-  return node.type === "source" || node.type === "stateless" || node.type === "keyed" || node.type === "sink";
+  return ["source", "stateless", "keyed", "async", "sink"].includes(node.type);
 }
 
 /** The nodes that `node` reads, in the order in which the user named them. */
@@ -34,9 +37,18 @@ export function inputsOf(node: LogicalNode): readonly LogicalNode[] {
       return [];
     case "union":
       return node.inputs;
+    case "keyBy":
+      return [node.input, ...node.insteadOf];
+    case "keyed":
+      return node.second === undefined ? [node.input] : [node.input, node.second];
     default:
       return [node.input];
   }
+}
+
+/** What messages call a keyed operator. */
+export function wordFor(spec: KeyedOperatorSpec): string {
+  return spec.kind === "ready" ? spec.what : spec.kind;
 }
 
 /**
@@ -51,7 +63,9 @@ export function describeNode(node: LogicalNode, depth = 4): string {
     case "stateless":
       return `${node.kind} ${quote(node.name)}`;
     case "keyed":
-      return `${node.spec.kind} ${quote(node.name)}`;
+      return `${wordFor(node.spec)} ${quote(node.name)}`;
+    case "async":
+      return `${node.spec.what} ${quote(node.name)}`;
     case "sink":
       return `sink ${quote(node.name)}`;
     case "keyBy":

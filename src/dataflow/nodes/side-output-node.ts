@@ -1,4 +1,6 @@
 // SideOutputNode — one of the other outputs of an operator: what it sends to a tag, or its dead letters.
+
+import type { AsyncNode } from "./async-node.ts";
 import type { GraphOwner, NodeBase } from "./graph-owner.ts";
 import type { KeyedOperatorNode } from "./keyed-operator-node.ts";
 import type { SourceNode } from "./source-node.ts";
@@ -6,7 +8,7 @@ import type { StatelessNode } from "./stateless-node.ts";
 
 export interface SideOutputNode extends NodeBase {
   readonly type: "sideOutput";
-  readonly input: SourceNode | StatelessNode | KeyedOperatorNode;
+  readonly input: SourceNode | StatelessNode | KeyedOperatorNode | AsyncNode;
   readonly tag: string;
 }
 

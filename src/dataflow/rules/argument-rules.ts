@@ -82,6 +82,9 @@ function keyByProblems(node: KeyByNode, owner: string): readonly JobProblem[] {
 function keyedProblems(node: KeyedOperatorNode, owner: string): readonly JobProblem[] {
   const { spec } = node;
   switch (spec.kind) {
+    case "ready":
+    case "window":
+      return spec.problems.map(({ code, text }) => problem(code, owner, text));
     case "reduce":
       return listOf(
         judgeFunction(owner, "its function", spec.reduce, "(accumulated, record) => accumulated + record"),
@@ -94,79 +97,108 @@ function keyedProblems(node: KeyedOperatorNode, owner: string): readonly JobProb
             ),
       );
     case "aggregate":
-      return aggregateProblems(spec.aggregate, owner);
-    case "window":
-      return [
-        ...aggregateProblems(spec.aggregate, owner),
-        ...listOf(
-          isWindow(spec.assigner)
-            ? undefined
-            : problem(
-                "INVALID_WINDOW",
-                owner,
-                `is given ${quote(spec.assigner)} for its windows; give tumbling("1m") or sliding("1m", "10s")`,
-              ),
-        ),
-      ];
+      return listOf(judgeAggregate(spec.aggregate, owner));
     case "process":
-      return definitionProblems(spec.definition, owner);
+      return definitionProblems(spec.definition, owner, PROCESS_SHAPE);
   }
 }
 
-function aggregateProblems(aggregate: unknown, owner: string): readonly JobProblem[] {
-  if (hasMethods(aggregate, ["create", "add", "merge", "result"])) return [];
-  return [
-    problem(
-      "INVALID_AGGREGATE",
-      owner,
-      `is given ${quote(aggregate)}; give an aggregate such as count() or sum((record) => record.amount), ` +
-        "or an object with create, add, merge and result",
-    ),
-  ];
-}
-
-function isWindow(assigner: unknown): boolean {
-  const { kind, time, sizeMs } = (assigner ?? {}) as Record<string, unknown>;
-  return (
-    typeof kind === "string" && (time === "event" || time === "processing") && typeof sizeMs === "number"
+/** What is wrong with an aggregate, if it is none. */
+export function judgeAggregate(aggregate: unknown, owner: string): JobProblem | undefined {
+  if (hasMethods(aggregate, ["create", "add", "merge", "result"])) return undefined;
+  return problem(
+    "INVALID_AGGREGATE",
+    owner,
+    `is given ${quote(aggregate)}; give an aggregate such as count() or sum((record) => record.amount), ` +
+      "or an object with create, add, merge and result",
   );
 }
 
-const DEFINITION_PARTS: readonly string[] = ["state", "emits", "onRecord", "onTimer"];
+/** What a definition may hold: the functions of user code, and data. */
+export interface DefinitionShape {
+  readonly data: readonly string[];
+  readonly functions: readonly {
+    readonly name: string;
+    readonly example: string;
+    readonly optional?: true;
+  }[];
+}
 
-function definitionProblems(definition: unknown, owner: string): readonly JobProblem[] {
+const ON_TIMER = {
+  name: "onTimer",
+  example: "onTimer(timer, context) { context.emit(timer.time) }",
+  optional: true,
+} as const;
+
+const PROCESS_SHAPE: DefinitionShape = {
+  data: ["state", "emits"],
+  functions: [{ name: "onRecord", example: "onRecord(record, context) { context.emit(record) }" }, ON_TIMER],
+};
+
+export const CONNECTED_SHAPE: DefinitionShape = {
+  data: ["state", "emits"],
+  functions: [
+    { name: "onFirst", example: "onFirst(record, context) { context.emit(record) }" },
+    { name: "onSecond", example: "onSecond(record, context) { context.emit(record) }" },
+    ON_TIMER,
+  ],
+};
+
+export const BROADCAST_SHAPE: DefinitionShape = {
+  data: ["state", "broadcast", "emits"],
+  functions: [
+    { name: "onRecord", example: "onRecord(record, context) { context.emit(record) }" },
+    {
+      name: "onBroadcast",
+      example: "onBroadcast(rule, context) { context.broadcast.rules.set(rule.id, rule) }",
+    },
+    ON_TIMER,
+  ],
+};
+
+/** What is wrong with the definition of a process operator. */
+export function definitionProblems(
+  definition: unknown,
+  owner: string,
+  shape: DefinitionShape,
+): readonly JobProblem[] {
+  const [first] = shape.functions;
   if (typeof definition !== "object" || definition === null) {
     return [
       problem(
         "INVALID_DEFINITION",
         owner,
-        `is given ${quote(definition)}; give { onRecord(record, context) { ... } }`,
+        `is given ${quote(definition)}; give { ${first?.name}(record, context) { ... } }`,
       ),
     ];
   }
-  const { state, onRecord, onTimer } = definition as Record<string, unknown>;
-  const unknownParts = Object.keys(definition).filter((part) => !DEFINITION_PARTS.includes(part));
+  const given = definition as Record<string, unknown>;
+  const parts = [...shape.data, ...shape.functions.map(({ name }) => name)];
   return [
-    ...unknownParts.map((part) =>
-      problem(
-        "INVALID_DEFINITION",
-        owner,
-        `has no use for "${part}" in its definition; the parts are ${DEFINITION_PARTS.join(", ")}`,
+    ...Object.keys(given)
+      .filter((part) => !parts.includes(part))
+      .map((part) =>
+        problem(
+          "INVALID_DEFINITION",
+          owner,
+          `has no use for "${part}" in its definition; the parts are ${parts.join(", ")}`,
+        ),
+      ),
+    ...listOf(
+      ...shape.functions.map(({ name, example, optional }) =>
+        optional === true && given[name] === undefined
+          ? undefined
+          : judgeFunction(owner, name, given[name], example),
       ),
     ),
-    ...listOf(
-      judgeFunction(owner, "onRecord", onRecord, "onRecord(record, context) { context.emit(record) }"),
-      onTimer === undefined
-        ? undefined
-        : judgeFunction(owner, "onTimer", onTimer, "onTimer(timer, context) { context.emit(timer.time) }"),
-    ),
-    ...stateProblems(state, owner),
+    ...stateProblems(given["state"], owner),
   ];
 }
 
-const STATE_KINDS: readonly unknown[] = ["value", "list", "map", "reducing"];
+const STATE_KINDS: readonly unknown[] = ["value", "list", "map", "reducing", "aggregating"];
 
-function stateProblems(state: unknown, owner: string): readonly JobProblem[] {
+/** What is wrong with a record of state descriptors. */
+export function stateProblems(state: unknown, owner: string): readonly JobProblem[] {
   if (state === undefined) return [];
   if (typeof state !== "object" || state === null || Array.isArray(state))
     return [
@@ -188,7 +220,7 @@ function stateProblems(state: unknown, owner: string): readonly JobProblem[] {
       problem(
         "INVALID_STATE",
         owner,
-        `declares state "${name}" as ${quote(descriptor)}; give value(), list(), map() or reducing(...)`,
+        `declares state "${name}" as ${quote(descriptor)}; give value(), list(), map(), reducing(...) or aggregating(...)`,
       ),
     );
   }

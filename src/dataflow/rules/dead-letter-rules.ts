@@ -2,7 +2,7 @@
 import { DEAD_LETTER_TAG } from "../../operators/operator.ts";
 import type { JobProblem } from "../job-problem.ts";
 import type { LogicalGraph } from "../logical-graph.ts";
-import { describeNode, type LogicalNode } from "../nodes/logical-node.ts";
+import { describeNode, isNamed, type LogicalNode } from "../nodes/logical-node.ts";
 
 export function findDeadLetterProblems(graph: LogicalGraph): readonly JobProblem[] {
   const read = new Set<LogicalNode>();
@@ -11,7 +11,7 @@ export function findDeadLetterProblems(graph: LogicalGraph): readonly JobProblem
 
   const problems: JobProblem[] = [];
   for (const node of graph.nodes) {
-    if (node.type !== "source" && node.type !== "stateless" && node.type !== "keyed") continue;
+    if (!isNamed(node) || node.type === "sink") continue;
     const sends = node.options?.onError === "deadLetter";
     if (sends && !read.has(node)) {
       problems.push({

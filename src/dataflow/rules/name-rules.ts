@@ -2,7 +2,7 @@
 import { NAME_PATTERN } from "../../core/ids.ts";
 import type { JobProblem } from "../job-problem.ts";
 import type { LogicalGraph } from "../logical-graph.ts";
-import { describeNode, isNamed, type NamedNode, quote } from "../nodes/logical-node.ts";
+import { describeNode, isNamed, type NamedNode, quote, wordFor } from "../nodes/logical-node.ts";
 
 const SHAPE = "use 1 to 100 letters, digits, _ and -, starting with a letter or a digit";
 
@@ -33,20 +33,16 @@ export function findNameProblems(graph: LogicalGraph): readonly JobProblem[] {
       code: "DUPLICATE_NAME",
       subject: name,
       message:
-        `${nodes.length} parts of the job are named "${name}" (${nodes.map(describeNodeOnly).join(", ")}); ` +
+        `${nodes.length} parts of the job are named "${name}" (${nodes.map((node) => describeNode(node)).join(", ")}); ` +
         "give each source, operator and sink a name of its own",
     });
   }
   return problems;
 }
 
-function describeNodeOnly(node: NamedNode): string {
-  return describeNode(node);
-}
-
 function judgeName(node: NamedNode): JobProblem | undefined {
   const name: unknown = node.name;
-  const what = node.type === "stateless" || node.type === "keyed" ? kindOf(node) : node.type;
+  const what = kindOf(node);
   if (typeof name !== "string" || name === "") {
     return {
       code: "MISSING_NAME",
@@ -66,5 +62,6 @@ function judgeName(node: NamedNode): JobProblem | undefined {
 
 function kindOf(node: NamedNode): string {
   if (node.type === "stateless") return node.kind;
-  return node.type === "keyed" ? node.spec.kind : node.type;
+  if (node.type === "async") return node.spec.what;
+  return node.type === "keyed" ? wordFor(node.spec) : node.type;
 }

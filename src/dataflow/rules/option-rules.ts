@@ -3,10 +3,12 @@ import { isEngineError } from "../../core/errors.ts";
 import { checkOptions, InvalidOptionError } from "../../core/options.ts";
 import type { ErrorPolicy } from "../../operators/operator.ts";
 import { parseDuration } from "../../time/duration.ts";
+import { isWatermarkStrategy } from "../../time/watermark-strategies.ts";
 import type { JobProblem } from "../job-problem.ts";
 import type { LogicalGraph } from "../logical-graph.ts";
 import { describeNode, type LogicalNode } from "../nodes/logical-node.ts";
 import type { SourceNode } from "../nodes/source-node.ts";
+import type { AlignmentOptions } from "../stream-options.ts";
 import { judgeFunction } from "./user-function.ts";
 
 const ERROR_POLICIES: readonly ErrorPolicy[] = ["fail", "skip", "deadLetter"];
@@ -50,7 +52,10 @@ function collectUnknown(
 function knownOptions(node: LogicalNode): readonly string[] {
   switch (node.type) {
     case "source":
-      return ["timestamp", "outOfOrderness", "idleAfter", "parallelism", "onError"];
+      return [
+        ...["timestamp", "outOfOrderness", "watermarks", "idleAfter", "alignment"],
+        ...["parallelism", "onError"],
+      ];
     case "keyBy":
       return ["keyCodec"];
     case "sink":
@@ -70,7 +75,9 @@ function sourceOptionProblems(
   owner: string,
   collect: (check: () => void) => void,
 ): readonly JobProblem[] {
-  const { timestamp, outOfOrderness, idleAfter } = node.options;
+  const { timestamp, outOfOrderness, watermarks, idleAfter, alignment } = node.options;
+  if (watermarks !== undefined) collect(() => checkWatermarks(owner, watermarks, outOfOrderness));
+  if (alignment !== undefined) collect(() => checkAlignment(owner, alignment));
   if (outOfOrderness !== undefined)
     collect(() => void parseDuration(outOfOrderness, `${owner}: option "outOfOrderness"`));
   if (idleAfter !== undefined)
@@ -80,8 +87,38 @@ function sourceOptionProblems(
   return problem === undefined ? [] : [problem];
 }
 
+function checkWatermarks(owner: string, watermarks: unknown, outOfOrderness: unknown): void {
+  if (!isWatermarkStrategy(watermarks))
+    throw new InvalidOptionError(
+      owner,
+      "watermarks",
+      watermarks,
+      'a strategy such as monotonic() or boundedOutOfOrderness("5s")',
+    );
+  if (outOfOrderness !== undefined)
+    throw new InvalidOptionError(
+      owner,
+      "outOfOrderness",
+      outOfOrderness,
+      "it or `watermarks`, not both: it is the short form of boundedOutOfOrderness",
+    );
+}
+
+function checkAlignment(owner: string, alignment: AlignmentOptions): void {
+  checkOptions(`${owner}: option "alignment"`, alignment, ["group", "maxDrift"]);
+  const { group, maxDrift } = alignment;
+  if (typeof group !== "string" || group === "")
+    throw new InvalidOptionError(
+      owner,
+      "alignment.group",
+      group,
+      'a name, for example { group: "orders", ... }',
+    );
+  parseDuration(maxDrift, `${owner}: option "alignment.maxDrift"`);
+}
+
 /** The error of a check as a problem: the messages of typed errors are sentences already. */
-function problemOf(subject: string, check: () => void): JobProblem | undefined {
+export function problemOf(subject: string, check: () => void): JobProblem | undefined {
   try {
     check();
     return undefined;

@@ -29,6 +29,6 @@ export function judgeFunction(
     subject: owner,
     message:
       `${owner}: ${what} is ${kind === "GeneratorFunction" ? "a generator" : "async"}, but its result is needed at once; ` +
-      `give a plain function, for example ${example}, and do the waiting in a source or a sink`,
+      `give a plain function, for example ${example}, and do the waiting in asyncMap, lookup, a source or a sink`,
   };
 }
