@@ -1,6 +1,8 @@
 // What all commands share: their common options, and turning what an action returns or throws into an exit code.
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { defaultRestartPolicy, type RestartPolicy } from "../actors/kernel/supervision.ts";
 import { defaultSettings, type EngineSettings } from "../actors/settings.ts";
+import { DEAD_AFTER_RANGE_MS, type RunOptions } from "../runtime/run-options.ts";
 import { reportOf } from "./error-report.ts";
 import { UsageError } from "./errors.ts";
 import { exitCodeFor } from "./exit-codes.ts";
@@ -59,6 +61,7 @@ export interface RunningOptions {
   readonly export?: string | undefined;
   readonly parallelism?: number | undefined;
   readonly set?: Partial<EngineSettings> | undefined;
+  readonly restart?: Partial<RestartPolicy> | undefined;
   readonly deadAfterMs?: number | undefined;
   readonly cpuProf?: boolean | undefined;
   readonly cpuProfDir?: string | undefined;
@@ -84,13 +87,20 @@ export function addRunningOptions(command: Command): Command {
   addParallelismOption(addExportOption(command))
     .option(
       "--set <name=value>",
-      `an engine setting; repeatable: ${settingNames().join(", ")}`,
-      (text: string, before: Partial<EngineSettings> | undefined) => parseSetting(text, before),
+      `an engine setting; repeatable: ${namesOf(defaultSettings)}`,
+      (text: string, before: Partial<EngineSettings> | undefined) =>
+        parseSetting(text, before, defaultSettings),
+    )
+    .option(
+      "--restart <name=value>",
+      `how partitions that failed are tried again, on Redis; repeatable: ${namesOf(defaultRestartPolicy)}`,
+      (text: string, before: Partial<RestartPolicy> | undefined) =>
+        parseSetting(text, before, defaultRestartPolicy),
     )
     .option(
       "--dead-after-ms <ms>",
       "a worker whose heartbeat stands still for so long loses its partitions (default: 1500)",
-      (text: string) => parseWholeNumber(text, 100, 600_000),
+      (text: string) => parseWholeNumber(text, ...DEAD_AFTER_RANGE_MS),
     );
   return addProfileOptions(command);
 }
@@ -101,12 +111,19 @@ export function addProfileOptions(command: Command): Command {
     .option("--cpu-prof-dir <folder>", "where CPU profiles are written", ".");
 }
 
+/** What they mean to the engine. */
+export function runOptions({ parallelism, set, restart, deadAfterMs }: RunningOptions): RunOptions {
+  return { parallelism, settings: set, restart, deadAfterMs };
+}
+
 /** The same options for the command line of a child process. */
 export function runningArguments(options: RunningOptions): string[] {
   const args: string[] = [];
   if (options.export !== undefined) args.push("--export", options.export);
   if (options.parallelism !== undefined) args.push("--parallelism", String(options.parallelism));
   for (const [name, value] of Object.entries(options.set ?? {})) args.push("--set", `${name}=${value}`);
+  for (const [name, value] of Object.entries(options.restart ?? {}))
+    args.push("--restart", `${name}=${value}`);
   if (options.deadAfterMs !== undefined) args.push("--dead-after-ms", String(options.deadAfterMs));
   if (options.cpuProf === true) args.push("--cpu-prof", "--cpu-prof-dir", options.cpuProfDir ?? ".");
   return args;
@@ -126,23 +143,22 @@ export function parseWholeNumber(text: string, min: number, max: number): number
 /**
  * `commitIntervalMs=50`, or `commit-interval-ms=50`. Ranges are checked by the engine.
  *
+ * @param before what the same option brought until now
+ * @param known an object with all names
  * @throws {InvalidArgumentError}
  */
-export function parseSetting(
-  text: string,
-  before: Partial<EngineSettings> | undefined,
-): Partial<EngineSettings> {
+function parseSetting<T extends object>(text: string, before: Partial<T> | undefined, known: T): Partial<T> {
   const [, written = "", value = ""] = /^([A-Za-z-]+)=(\d+)$/.exec(text) ?? [];
   if (value === "")
-    throw new InvalidArgumentError("Write name=value with a whole number, for example commitIntervalMs=50.");
-  const name = written.replace(/-([a-z])/g, (_all, letter: string) => letter.toUpperCase());
-  if (!settingNames().includes(name))
     throw new InvalidArgumentError(
-      `There is no setting "${written}"; the settings are ${settingNames().join(", ")}.`,
+      `Write name=value with a whole number, for example ${Object.keys(known)[0]}=50.`,
     );
-  return { ...before, [name]: Number(value) };
+  const name = written.replace(/-([a-z])/g, (_all, letter: string) => letter.toUpperCase());
+  if (!Object.hasOwn(known, name))
+    throw new InvalidArgumentError(`There is no setting "${written}"; the settings are ${namesOf(known)}.`);
+  return { ...before, [name]: Number(value) } as Partial<T>;
 }
 
-function settingNames(): string[] {
-  return Object.keys(defaultSettings);
+function namesOf(known: object): string {
+  return Object.keys(known).join(", ");
 }

@@ -5,6 +5,7 @@ import type { JobPlan } from "../plan/plan.ts";
 import { RedisCoordination } from "../redis/redis-coordination.ts";
 import { type JobConfig, parseJobConfig } from "../runtime/job-config.ts";
 import type { WorkerReport } from "../runtime/reports.ts";
+import { findWatermarkCauses, type WatermarkCause } from "../runtime/watermark-causes.ts";
 import { describeStatus, type JobStatusReport } from "../runtime/weir.ts";
 import type { StageShape } from "./progress-meter.ts";
 
@@ -36,6 +37,13 @@ export function reportsOf(status: JobStatusReport): WorkerReport[] {
 
 export function configOf(status: JobStatusReport): JobConfig {
   return parseJobConfig(status.job.config);
+}
+
+/** What event time stands by, per stage, along the flow. */
+export function causesOf(status: JobStatusReport): WatermarkCause[] {
+  const { description } = configOf(status);
+  const stages = shapesOfDescription(description).map((stage) => stage.id);
+  return findWatermarkCauses(stages, description.edges, reportsOf(status));
 }
 
 /** The stages of a plan, in its order. */

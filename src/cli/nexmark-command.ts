@@ -10,6 +10,7 @@
 import { createReadStream } from "node:fs";
 import { type Command, Option } from "commander";
 import { EngineError } from "../core/errors.ts";
+import { isOver } from "../core/job-lifecycle.ts";
 import type { JobStatus } from "../core/ports/coordination.ts";
 import { nexmarkQueries } from "../nexmark/queries.ts";
 import { JobFailedError } from "../runtime/errors.ts";
@@ -25,24 +26,24 @@ import {
   runningArguments,
 } from "./command.ts";
 import { startCpuProfile } from "./cpu-profile.ts";
-import { type ErrorReport, reportOf } from "./error-report.ts";
+import type { ErrorReport } from "./error-report.ts";
 import { WorkersCrashedError } from "./errors.ts";
-import { EXIT, exitCodeFor, FORCED_EXIT } from "./exit-codes.ts";
+import { EXIT, FORCED_EXIT } from "./exit-codes.ts";
 import { formatCount } from "./figures.ts";
 import {
   checkNexmarkFiles,
   type NexmarkOptions,
   type NexmarkRequest,
   nexmarkDefaults,
-  nexmarkJob,
   nexmarkWorkerArgs,
   readNexmarkRequest,
+  requestedJob,
 } from "./nexmark-request.ts";
 import { Output, type OutputOptions } from "./output.ts";
 import { runHere } from "./run-here.ts";
 import { RunNews } from "./run-news.ts";
 import { StopSignals } from "./stop-signals.ts";
-import { type EventNotice, noticeOf, tellParent } from "./worker-messages.ts";
+import { type EventNotice, noticeOf, tellError } from "./worker-messages.ts";
 import { WorkerProcesses } from "./worker-processes.ts";
 
 type ProfileOptions = Pick<RunningOptions, "cpuProf" | "cpuProfDir">;
@@ -68,7 +69,12 @@ export function registerNexmark(program: Command): void {
     .option("--out-of-order-group <n>", "shuffle events in groups of n", nexmarkDefaults.outOfOrderGroup)
     .option("--rate <n>", "events per second of real time (default: as fast as they are taken)")
     .option("--input <file>", "read events from combined NDJSON; the options before do not count then")
-    .requiredOption("--output <file>", "NDJSON file for the rows");
+    .option(
+      "--side-input <file>",
+      "the table of q13 as NDJSON (default: keys 0 to 9999, each with itself as text)",
+    )
+    .requiredOption("--output <file>", "NDJSON file for the rows")
+    .option("--changelog", "write every change of the result, with its op, instead of the result");
   addOptionalRedisOption(command)
     .option("--workers <n>", "worker processes to start; needs --redis (default: this process works)")
     .option("--parallelism <n>", "partitions per stage (default: 2 x cores)")
@@ -123,7 +129,7 @@ class RunTimer {
 async function makeWay(weir: Weir, { job, fresh }: NexmarkRequest, output: Output): Promise<void> {
   const left = (await weir.status(job))?.job.status;
   if (left === undefined) return;
-  if (fresh || left === "finished" || left === "failed" || left === "cancelled") return weir.remove(job);
+  if (fresh || isOver(left)) return weir.remove(job);
   output.note(`job ${job} is not over and goes on where it is; --fresh begins anew`, {
     event: { kind: "resumed", job },
   });
@@ -140,7 +146,7 @@ async function runInProcess(
   const news = new RunNews(output);
   const folder = cpuProfileFolder(profile);
   const endProfile = folder === undefined ? undefined : await startCpuProfile(folder);
-  const run = await weir.run(nexmarkJob(request), {
+  const run = await weir.run(await requestedJob(request), {
     parallelism: request.parallelism,
     onEvent: (event) => {
       const notice = noticeOf(event);
@@ -223,7 +229,7 @@ async function workManaged(options: NexmarkCommandOptions): Promise<number> {
   try {
     const redis = requireRedis("nexmark --managed", { redis: process.env["WEIR_REDIS_URL"] });
     const request = readNexmarkRequest({ ...options, redis });
-    return await runHere(nexmarkJob(request), {
+    return await runHere(await requestedJob(request), {
       redis,
       run: { parallelism: request.parallelism, shared: true },
       output: new Output({ quiet: true, verbose: options.verbose }),
@@ -231,9 +237,7 @@ async function workManaged(options: NexmarkCommandOptions): Promise<number> {
       managed: true,
     });
   } catch (thrown) {
-    const error = reportOf(thrown);
-    await tellParent({ kind: "error", error, report: undefined });
-    return exitCodeFor(error.code);
+    return tellError(thrown);
   }
 }
 

@@ -11,7 +11,8 @@ import type { Job } from "../dataflow/job.ts";
 import { nexmarkGeneratorDefaults } from "../nexmark/generator-options.ts";
 import { nexmarkFile } from "../nexmark/nexmark-file.ts";
 import { nexmarkSource } from "../nexmark/nexmark-source.ts";
-import { isNexmarkQuery, type NexmarkQuery, nexmarkQueries } from "../nexmark/queries.ts";
+import { isNexmarkQuery, type NexmarkQuery, nexmarkJob, nexmarkQueries } from "../nexmark/queries.ts";
+import { readSideInput } from "../nexmark/side-input.ts";
 import { UsageError } from "./errors.ts";
 
 /** Texts as they stand on the command line. */
@@ -23,7 +24,9 @@ export interface NexmarkOptions {
   readonly outOfOrderGroup: string;
   readonly rate?: string;
   readonly input?: string;
+  readonly sideInput?: string;
   readonly output: string;
+  readonly changelog?: boolean;
   readonly redis?: string;
   readonly workers?: string;
   readonly parallelism?: string;
@@ -47,7 +50,11 @@ export interface NexmarkRequest {
   readonly input: string | undefined;
   /** Shape of the generated events; of no effect with `input`. */
   readonly generated: Generated;
+  /** Path of the table that q13 reads; undefined for the usual rows. */
+  readonly sideInput: string | undefined;
   readonly output: string;
+  /** Every change of the result instead of the result. */
+  readonly changelog: boolean;
   /** Undefined: embedded. */
   readonly redis: string | undefined;
   /** Processes to start; undefined: this one does the work. */
@@ -72,11 +79,14 @@ const MOST_WORKERS = 64;
 
 /** @throws {InvalidOptionError | UsageError} */
 export function readNexmarkRequest(options: NexmarkOptions): NexmarkRequest {
-  const { query, redis, output } = options;
+  const { query, redis, output, changelog = false } = options;
   if (!isNexmarkQuery(query))
     throw new InvalidOptionError(OWNER, "--query", query, `one of ${Object.keys(nexmarkQueries).join(", ")}`);
   if (output === "") throw new InvalidOptionError(OWNER, "--output", output, "the path of a file");
   if (options.input === "") throw new InvalidOptionError(OWNER, "--input", "", "the path of a file");
+  if (options.sideInput === "") throw new InvalidOptionError(OWNER, "--side-input", "", "the path of a file");
+  if (options.sideInput !== undefined && query !== "q13")
+    throw new UsageError(`${query} has no side input; give --side-input with q13, or leave it out`);
   const workers = optionally(options.workers, (text) => wholeNumber("--workers", text, 1, MOST_WORKERS));
   if (workers !== undefined && redis === undefined)
     throw new UsageError(
@@ -90,7 +100,8 @@ export function readNexmarkRequest(options: NexmarkOptions): NexmarkRequest {
     outOfOrderGroupSize: wholeNumber("--out-of-order-group", options.outOfOrderGroup, 1, 1_000_000),
     ratePerSecond: optionally(options.rate, (text) => positive("--rate", text)),
   };
-  const job = options.job ?? defaultJobName(query, input, generated);
+  const sideInput = optionally(options.sideInput, resolve);
+  const job = options.job ?? defaultJobName(query, { input, generated, sideInput, changelog });
   if (!NAME_PATTERN.test(job))
     throw new InvalidOptionError(OWNER, "--job", job, "letters, digits, - and _, at most 100 of them");
   return {
@@ -98,7 +109,9 @@ export function readNexmarkRequest(options: NexmarkOptions): NexmarkRequest {
     job,
     input,
     generated,
+    sideInput,
     output: resolve(output),
+    changelog,
     redis,
     workers,
     parallelism: optionally(options.parallelism, (text) => wholeNumber("--parallelism", text, 1, 256)),
@@ -110,47 +123,65 @@ export function readNexmarkRequest(options: NexmarkOptions): NexmarkRequest {
  * Looks at what the job will touch, before anything is started.
  *
  * @throws {FileSourceError} when the input cannot be read
+ * @throws {SideInputError}
  * @throws {InvalidOptionError} when the output is a directory
  */
 export async function checkNexmarkFiles(request: NexmarkRequest): Promise<void> {
   if (request.input !== undefined) await nexmarkFile(request.input).splits(1);
+  if (request.sideInput !== undefined) await readSideInput(request.sideInput);
   const output = await stat(request.output).catch(() => undefined);
   if (output?.isDirectory() === true)
     throw new InvalidOptionError(OWNER, "--output", request.output, "the path of a file, not of a directory");
 }
 
-/** All rows in one file, whatever the parallelism. */
-export function nexmarkJob(request: NexmarkRequest): Job {
-  const { query, job: name, input, generated, output } = request;
+/**
+ * All rows in one file, whatever the parallelism.
+ *
+ * @throws {SideInputError}
+ */
+export async function requestedJob(request: NexmarkRequest): Promise<Job> {
+  const { query, job: name, input, generated, output, changelog } = request;
   const source = input === undefined ? nexmarkSource({ ...generated }) : nexmarkFile(input);
   // The rows are plain: nothing in them needs the sink's own, more general formatting.
   const sink = ndjsonSink<object>(output, { format: (row) => JSON.stringify(row) });
-  return nexmarkQueries[query]({ name, source, sink, sinkOptions: { parallelism: 1 } });
+  const sideInput = request.sideInput === undefined ? undefined : await readSideInput(request.sideInput);
+  return nexmarkJob(query, { name, source, sink, sinkOptions: { parallelism: 1 }, changelog, sideInput });
 }
 
 /** Arguments of `weir` with which a worker process builds the same job; the URL of the Redis is not among them. */
 export function nexmarkWorkerArgs(request: NexmarkRequest): string[] {
-  const { query, job, input, generated, output, parallelism } = request;
+  const { query, job, input, generated, sideInput, output, changelog, parallelism } = request;
   const args = ["nexmark", "--managed", "--query", query, "--job", job, "--output", output];
   args.push("--seed", String(generated.seed), "--events", String(generated.events));
   args.push("--events-per-second", String(generated.eventsPerSecond));
   args.push("--out-of-order-group", String(generated.outOfOrderGroupSize));
   if (generated.ratePerSecond !== undefined) args.push("--rate", String(generated.ratePerSecond));
   if (input !== undefined) args.push("--input", input);
+  if (sideInput !== undefined) args.push("--side-input", sideInput);
+  if (changelog) args.push("--changelog");
   if (parallelism !== undefined) args.push("--parallelism", String(parallelism));
   return args;
 }
 
 /** Runs over other events are other jobs; what a run of another output left is found, and refused by its sink. */
-function defaultJobName(query: NexmarkQuery, input: string | undefined, generated: Generated): string {
+function defaultJobName(
+  query: NexmarkQuery,
+  {
+    input,
+    generated,
+    sideInput,
+    changelog,
+  }: Pick<NexmarkRequest, "input" | "generated" | "sideInput" | "changelog">,
+): string {
   const { seed, events, ...shape } = generated;
-  const base = input === undefined ? `nexmark-${query}-${seed}-${events}` : `nexmark-${query}-input`;
+  const what = changelog ? `${query}-changelog` : query;
+  const base = input === undefined ? `nexmark-${what}-${seed}-${events}` : `nexmark-${what}-input`;
   const usual =
     shape.eventsPerSecond === nexmarkGeneratorDefaults.eventsPerSecond &&
     shape.outOfOrderGroupSize === nexmarkGeneratorDefaults.outOfOrderGroupSize &&
     shape.ratePerSecond === undefined;
-  if (input === undefined && usual) return base;
-  const digest = createHash("sha256").update(JSON.stringify(input ?? shape));
+  if (input === undefined && sideInput === undefined && usual) return base;
+  const digest = createHash("sha256").update(JSON.stringify([input ?? shape, sideInput]));
   return `${base}-${digest.digest("hex").slice(0, 8)}`;
 }
 

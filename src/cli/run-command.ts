@@ -1,7 +1,8 @@
 // weir run — a job in this process, or on Redis with worker processes, until it is over or a signal drains it.
 import type { Command } from "commander";
+import { checkConnectors } from "../runtime/job-checks.ts";
 import { defaultParallelism } from "../runtime/job-config.ts";
-import { resolveSettings } from "../runtime/run-options.ts";
+import { resolveRestart, resolveSettings } from "../runtime/run-options.ts";
 import {
   addOptionalRedisOption,
   addOutputOptions,
@@ -12,6 +13,7 @@ import {
   type RedisOption,
   type RunningOptions,
   runningArguments,
+  runOptions,
 } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { shapesOfPlan } from "./job-watch.ts";
@@ -42,21 +44,25 @@ export function registerRun(program: Command): void {
 
 async function run(file: string, options: RunCommandOptions, output: Output): Promise<number> {
   const { redis, workers, fresh } = options;
-  resolveSettings(options.set);
+  const { settings, restart, parallelism } = runOptions(options);
+  resolveSettings(settings);
+  resolveRestart(restart);
   if (redis === undefined && workers !== undefined)
     throw new UsageError("--workers needs --redis: without a Redis a job runs in one process");
   const job = await loadJob(file, options.export);
-  const { parallelism, set: settings, deadAfterMs } = options;
   if (redis === undefined)
     return runHere(job, {
       redis,
-      run: { parallelism, settings, deadAfterMs },
+      run: runOptions(options),
       output,
       cpuProfile: cpuProfileFolder(options),
     });
+  const plan = job.plan({ parallelism: parallelism ?? defaultParallelism() });
+  // The workers would refuse it too, but after --fresh has deleted what was there.
+  checkConnectors(plan, { onRedis: true, severalProcesses: true });
   return runWithWorkers({
     job: job.name,
-    shapes: shapesOfPlan(job.plan({ parallelism: parallelism ?? defaultParallelism() })),
+    shapes: shapesOfPlan(plan),
     redis,
     workers: workers ?? 1,
     fresh: fresh === true,

@@ -1,7 +1,6 @@
 // runHere — this process works on a job until the job is over or a signal ends its part: `weir run` and `weir worker`.
-
 import { toError } from "../core/errors.ts";
-import type { JobStatus } from "../core/ports/coordination.ts";
+import { isOver } from "../core/job-lifecycle.ts";
 import type { Job } from "../dataflow/job.ts";
 import { JobOverError } from "../runtime/errors.ts";
 import type { JobRun } from "../runtime/job-run.ts";
@@ -18,7 +17,7 @@ import { ProgressMeter } from "./progress-meter.ts";
 import { type JobProgress, summarise } from "./progress-text.ts";
 import { RunNews } from "./run-news.ts";
 import { StopSignals } from "./stop-signals.ts";
-import { noticeOf, tellParent } from "./worker-messages.ts";
+import { noticeOf, tellError, tellParent } from "./worker-messages.ts";
 
 export interface RunHereOptions {
   /** Undefined: embedded. */
@@ -142,11 +141,7 @@ class RunHere {
       await tellParent({ kind: "outcome", status: String(failure.details["status"]), report });
       return EXIT.ok;
     }
-    if (failure !== undefined) {
-      const error = reportOf(failure);
-      await tellParent({ kind: "error", error, report });
-      return exitCodeFor(error.code);
-    }
+    if (failure !== undefined) return tellError(failure, report);
     await tellParent({ kind: "outcome", status, report });
     return EXIT.ok;
   }
@@ -162,8 +157,4 @@ class RunHere {
     this.#output.error(error);
     return exitCodeFor(error.code);
   }
-}
-
-function isOver(status: JobStatus): boolean {
-  return status === "finished" || status === "failed" || status === "cancelled";
 }

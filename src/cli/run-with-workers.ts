@@ -1,9 +1,9 @@
 // runWithWorkers — a job on Redis with N worker processes on this machine: starts them, shows how the job goes, and
 // ends with them. This process does no work itself.
+import { isOver } from "../core/job-lifecycle.ts";
 import { deleteJob } from "../redis/delete-job.ts";
 import { JobFailedError, JobOverError } from "../runtime/errors.ts";
 import type { WorkerReport } from "../runtime/reports.ts";
-
 import { type ErrorReport, reportOf } from "./error-report.ts";
 import { WorkersCrashedError } from "./errors.ts";
 import { EXIT, exitCodeFor, FORCED_EXIT, type StopSignal } from "./exit-codes.ts";
@@ -86,8 +86,7 @@ class RunWithWorkers {
       try {
         if (fresh) await deleteJob(redis, job);
         const left = (await watch.look())?.job.status;
-        if (left === "finished" || left === "failed" || left === "cancelled")
-          throw new JobOverError(job, left);
+        if (left !== undefined && isOver(left)) throw new JobOverError(job, left);
         if (!this.#draining) {
           this.#workers.start();
           display.start();

@@ -6,7 +6,7 @@ import { perform, requireRedis } from "./command.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addNamedJobOptions, jobName, type NamedJobOptions } from "./job-argument.ts";
 import { listJobs } from "./job-list.ts";
-import { configOf, JobWatch, reportsOf, shapesOfDescription } from "./job-watch.ts";
+import { causesOf, configOf, JobWatch, reportsOf, shapesOfDescription } from "./job-watch.ts";
 import type { Output } from "./output.ts";
 import { ProgressMeter, type StageProgress } from "./progress-meter.ts";
 import { formatStatus, statusObject } from "./status-text.ts";
@@ -60,5 +60,6 @@ function show(output: Output, seen: JobStatusReport): void {
     reportsOf(seen),
     Date.now(),
   );
-  output.result(formatStatus(seen, stages), statusObject(seen, stages));
+  const causes = causesOf(seen);
+  output.result(formatStatus(seen, stages, causes), statusObject(seen, stages, causes));
 }

@@ -1,8 +1,10 @@
 // The words and columns of `weir status`. Pure.
+import type { WatermarkCause } from "../runtime/watermark-causes.ts";
 import type { JobStatusReport } from "../runtime/weir.ts";
 import { type Column, formatBytes, formatTable } from "./figures.ts";
 import type { StageProgress } from "./progress-meter.ts";
 import { formatStageTable, stageObject } from "./progress-text.ts";
+import { formatCauses } from "./watermark-text.ts";
 
 type WorkerStatus = JobStatusReport["workers"][number];
 
@@ -16,7 +18,11 @@ const WORKER_COLUMNS: readonly Column<WorkerStatus>[] = [
 ];
 
 /** @returns lines, without a line break at the end */
-export function formatStatus(status: JobStatusReport, stages: readonly StageProgress[]): string {
+export function formatStatus(
+  status: JobStatusReport,
+  stages: readonly StageProgress[],
+  causes: readonly WatermarkCause[] = [],
+): string {
   const { job, leader, workers, partitions, endedPartitions } = status;
   const lines = [
     `job ${job.name}: ${job.status}, ${counted(workers.length, "worker")}, ` +
@@ -28,11 +34,16 @@ export function formatStatus(status: JobStatusReport, stages: readonly StageProg
     lines.push(`failed${where}: ${job.failure.message} [${job.failure.code}]`);
   }
   lines.push("", ...formatStageTable(stages));
+  if (causes.length > 0) lines.push("", ...formatCauses(causes));
   if (workers.length > 0) lines.push("", ...formatTable(WORKER_COLUMNS, workers));
   return lines.join("\n");
 }
 
-export function statusObject(status: JobStatusReport, stages: readonly StageProgress[]): object {
+export function statusObject(
+  status: JobStatusReport,
+  stages: readonly StageProgress[],
+  causes: readonly WatermarkCause[] = [],
+): object {
   const { job, leader, workers, partitions, endedPartitions } = status;
   return {
     job: job.name,
@@ -44,6 +55,7 @@ export function statusObject(status: JobStatusReport, stages: readonly StageProg
     partitions,
     endedPartitions,
     stages: stages.map(stageObject),
+    watermarks: causes,
     workers: workers.map((worker) => ({
       id: worker.id,
       host: worker.host,

@@ -9,13 +9,12 @@ import {
   type RedisOption,
   type RunningOptions,
   requireRedis,
+  runOptions,
 } from "./command.ts";
-import { reportOf } from "./error-report.ts";
-import { exitCodeFor } from "./exit-codes.ts";
 import { loadJob } from "./load-job.ts";
 import { Output, type OutputOptions } from "./output.ts";
 import { runHere } from "./run-here.ts";
-import { tellParent } from "./worker-messages.ts";
+import { tellError } from "./worker-messages.ts";
 
 interface WorkerCommandOptions extends OutputOptions, RedisOption, RunningOptions {
   readonly joinOnly?: boolean;
@@ -40,10 +39,10 @@ export function registerWorker(program: Command): void {
 
 async function work(file: string, options: WorkerCommandOptions, output: Output): Promise<number> {
   const redis = requireRedis("worker", options);
-  const { parallelism, set: settings, deadAfterMs, joinOnly, managed } = options;
+  const { joinOnly, managed } = options;
   return runHere(await loadJob(file, options.export), {
     redis,
-    run: { parallelism, settings, deadAfterMs, joinOnly, shared: true },
+    run: { ...runOptions(options), joinOnly, shared: true },
     output,
     cpuProfile: cpuProfileFolder(options),
     managed,
@@ -55,8 +54,6 @@ async function workManaged(file: string, options: WorkerCommandOptions): Promise
   try {
     return await work(file, options, new Output({ quiet: true, verbose: options.verbose }));
   } catch (thrown) {
-    const error = reportOf(thrown);
-    await tellParent({ kind: "error", error, report: undefined });
-    return exitCodeFor(error.code);
+    return tellError(thrown);
   }
 }

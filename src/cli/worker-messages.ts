@@ -1,6 +1,7 @@
 // What a worker process tells the `weir run` that started it, over the channel of child_process. Plain JSON.
 import type { RunEvent, WorkerReport } from "../runtime/reports.ts";
-import type { ErrorReport } from "./error-report.ts";
+import { type ErrorReport, reportOf } from "./error-report.ts";
+import { exitCodeFor } from "./exit-codes.ts";
 
 export type WorkerMessage =
   | { readonly kind: "event"; readonly event: EventNotice }
@@ -77,4 +78,11 @@ export function tellParent(message: WorkerMessage): Promise<void> {
     if (process.send === undefined || !process.connected) resolve();
     else process.send(message, undefined, undefined, () => resolve());
   });
+}
+
+/** @returns the exit code of a worker that ends with this error */
+export async function tellError(thrown: unknown, report?: WorkerReport): Promise<number> {
+  const error = reportOf(thrown);
+  await tellParent({ kind: "error", error, report });
+  return exitCodeFor(error.code);
 }

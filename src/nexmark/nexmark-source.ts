@@ -7,6 +7,7 @@
 // each kind of event in its proportion, so every split brings the same mix; single events dealt out in turn would give
 // all persons to one split. The splits stay within n runs of each other in event time as long as they are read alike.
 import type { Json, Source, SourceBatch, SourceSplit, SplitReader } from "../connectors/contract.ts";
+import { checkRate, Schedule } from "../connectors/schedule.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { checkWholeNumber, InvalidOptionError } from "../core/options.ts";
 import type { Bid, NexmarkEvent } from "./events.ts";
@@ -44,14 +45,13 @@ export function nexmarkSource(
 ): Source<Bid> | Source<NexmarkEvent> {
   const { events, ratePerSecond, only, ...generatorOptions } = options;
   checkWholeNumber(OWNER, "events", events, 0);
-  if (ratePerSecond !== undefined && !(ratePerSecond > 0 && Number.isFinite(ratePerSecond)))
-    throw new InvalidOptionError(OWNER, "ratePerSecond", ratePerSecond, "a number above 0");
+  checkRate(OWNER, ratePerSecond);
   if (only !== undefined && only !== "bid")
     throw new InvalidOptionError(OWNER, "only", only, '"bid", or leave it out for all events');
   const resolved = createNexmarkGenerator(generatorOptions).options;
   const parts = {
     count: events ?? Number.POSITIVE_INFINITY,
-    msPerEvent: ratePerSecond === undefined ? 0 : 1_000 / ratePerSecond,
+    ratePerSecond,
     runLength: resolved.personProportion + resolved.auctionProportion + resolved.bidProportion,
     clock,
   };
@@ -101,8 +101,7 @@ interface ReaderParts<T> {
   readonly generator: NexmarkGenerator;
   readonly fill: Fill<T>;
   readonly count: number;
-  /** 0 when there is no rate. */
-  readonly msPerEvent: number;
+  readonly ratePerSecond: number | undefined;
   /** Numbers that follow each other in one split. */
   readonly runLength: number;
   readonly clock: Clock;
@@ -111,46 +110,46 @@ interface ReaderParts<T> {
 /** A number when there is no rate; the schedule goes on where it was, so a restart catches up. */
 type ReaderPosition = number | { readonly next: number; readonly startMs: number };
 
-/** setTimeout cannot wait longer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
 class NexmarkReader<T> implements SplitReader<T> {
   readonly #parts: ReaderParts<T>;
   /** From the end of one run of this split to the start of its next. */
   readonly #gap: number;
-  readonly #startMs: number;
+  readonly #schedule: Schedule;
   /** The next number of this split. */
   #next: number;
   /** Where the run that holds `#next` ends. */
   #runEnd: number;
   #closed = false;
-  #wake: (() => void) | undefined;
 
   constructor(parts: ReaderParts<T>, split: SourceSplit, position: Json | undefined) {
-    const { runLength, clock } = parts;
+    const { runLength, ratePerSecond, clock } = parts;
     const resumed = position as ReaderPosition | undefined;
     this.#parts = parts;
     this.#gap = (Number(split["of"]) - 1) * runLength;
     this.#next = (typeof resumed === "object" ? resumed.next : resumed) ?? Number(split["run"]) * runLength;
     this.#runEnd = this.#next - (this.#next % runLength) + runLength;
-    this.#startMs = typeof resumed === "object" ? resumed.startMs : clock.nowMs();
+    const startMs = typeof resumed === "object" ? resumed.startMs : undefined;
+    this.#schedule = new Schedule(clock, ratePerSecond, startMs);
   }
 
   read(maxRecords: number): SourceBatch<T> | Promise<SourceBatch<T>> {
     const ready = this.#make(maxRecords);
     if (ready.records.length > 0 || ready.end || this.#closed) return ready;
-    return this.#whenDue().then(() => (this.#closed ? this.#make(0) : this.read(maxRecords)));
+    return this.#schedule
+      .whenDue(this.#next)
+      .then(() => (this.#closed ? this.#make(0) : this.read(maxRecords)));
   }
 
   close(): void {
     this.#closed = true;
-    this.#wake?.();
+    this.#schedule.release();
   }
 
   #make(maxRecords: number): SourceBatch<T> {
-    const { generator, fill, count, msPerEvent, runLength } = this.#parts;
-    const limit = Math.min(count, this.#dueBefore());
-    const ingestMs = msPerEvent === 0 ? undefined : this.#dueMs(this.#next);
+    const { generator, fill, count, runLength } = this.#parts;
+    const { startMs, isPaced } = this.#schedule;
+    const limit = Math.min(count, this.#schedule.firstNotDue());
+    const ingestMs = isPaced ? this.#schedule.dueMs(this.#next) : undefined;
     const records: T[] = [];
     while (records.length < maxRecords && this.#next < limit) {
       // One number makes at most one record.
@@ -162,30 +161,7 @@ class NexmarkReader<T> implements SplitReader<T> {
       this.#runEnd = this.#next + runLength;
     }
     const next = this.#next;
-    const position: ReaderPosition = msPerEvent === 0 ? next : { next, startMs: this.#startMs };
+    const position: ReaderPosition = isPaced ? { next, startMs } : next;
     return { records, position, end: next >= count, ingestMs };
-  }
-
-  #dueMs(n: number): number {
-    return this.#startMs + n * this.#parts.msPerEvent;
-  }
-
-  /** The smallest number that is not due yet. */
-  #dueBefore(): number {
-    const { msPerEvent, clock } = this.#parts;
-    if (msPerEvent === 0) return Number.POSITIVE_INFINITY;
-    return Math.floor((clock.nowMs() - this.#startMs) / msPerEvent) + 1;
-  }
-
-  #whenDue(): Promise<void> {
-    // Timers fire up to a millisecond early: waking before the event is due would only wait again.
-    const delayMs = Math.max(1, Math.ceil(this.#dueMs(this.#next) - this.#parts.clock.nowMs()));
-    return new Promise((resolve) => {
-      const cancel = this.#parts.clock.after(Math.min(delayMs, LONGEST_TIMER_MS), resolve);
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-    });
   }
 }

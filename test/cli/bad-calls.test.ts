@@ -51,6 +51,36 @@ describe("wrong calls", () => {
       /commitIntervalMs is 0.*\[INVALID_SETTING\]/,
     ],
     [
+      "an unknown restart setting",
+      ["run", job, "--restart", "speed=9"],
+      2,
+      /no setting "speed"; the settings are maxRestarts, /,
+    ],
+    [
+      "a restart setting out of range",
+      ["run", job, "--restart", "initial-backoff-ms=0"],
+      2,
+      /initialBackoffMs is 0.*\[INVALID_SETTING\]/,
+    ],
+    [
+      "a time to death below three heartbeats",
+      ["run", job, "--dead-after-ms", "400"],
+      2,
+      /'400' is invalid.* from 750 to 3600000\. \[USAGE\]/,
+    ],
+    [
+      "standard input for worker processes, whether Redis answers or not",
+      ["run", jobFile("refused.ts"), "--export", "typed", "--redis", nowhere, "--workers", "2", "--fresh"],
+      2,
+      /source "lines" \(lines of standard input.*lives in one process.* \[NEEDS_ONE_PROCESS\]\n$/,
+    ],
+    [
+      "standard input for a worker",
+      ["worker", jobFile("refused.ts"), "--export", "typed", "--redis", testRedisUrl()],
+      2,
+      /source "lines" .* \[NEEDS_ONE_PROCESS\]\n$/,
+    ],
+    [
       "no Redis where one is needed",
       ["status", "x"],
       2,

@@ -118,6 +118,17 @@ describe("weir run --redis", { timeout: 180_000 }, () => {
     expect(code).toBe(1);
   });
 
+  test("--restart says how often a partition that fails is tried again", async () => {
+    const { env } = newJob(0);
+    const args = onRedis("run", jobFile("refused.ts"), "--parallelism", "1", "--json");
+    const ended = await weir([...args, "--restart", "maxRestarts=2", "--restart", "max-backoff-ms=100"], env);
+    expect(ended.code).toBe(1);
+    expect(jsonLines(ended.stderr).at(-1)).toMatchObject({
+      error: { code: "JOB_FAILED", details: { code: "SINK_FAILED" } },
+    });
+    expect(summaryOf(ended)).toMatchObject({ status: "failed", restarts: 2 });
+  });
+
   test("workers that end again and again by themselves end the run with code 1", async () => {
     const { env } = newJob(0);
     const args = onRedis("run", jobFile("failing.ts"), "--workers", "1", "--parallelism", "1", "--json");

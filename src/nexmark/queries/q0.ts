@@ -1,9 +1,9 @@
 // q0 — every bid passes through: what the engine itself costs.
-import { defineJob, type Job } from "../../dataflow/job.ts";
 import type { BidEvent } from "../events.ts";
-import { eventsOf, isBid, type QueryParts } from "./query-parts.ts";
+import type { AppendQuery } from "./query.ts";
+import { isBid } from "./query-parts.ts";
 
-export interface Q0Row {
+interface Q0Row {
   readonly auction: number;
   readonly bidder: number;
   readonly price: number;
@@ -12,11 +12,10 @@ export interface Q0Row {
   readonly extra: string;
 }
 
-export function q0({ name, source, sink, sinkOptions }: QueryParts<Q0Row>): Job {
-  return defineJob(name, (job) => {
-    eventsOf(job, source).filter("bids", isBid).map("columns", toRow).to("rows", sink, sinkOptions);
-  });
-}
+export const q0: AppendQuery<Q0Row> = {
+  result: "append",
+  rows: (events) => events.filter("bids", isBid).map("columns", toRow),
+};
 
 function toRow({ bid }: BidEvent): Q0Row {
   return {

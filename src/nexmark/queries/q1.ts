@@ -1,9 +1,9 @@
 // q1 — every bid with its price in another currency: exact decimal arithmetic per record.
-import { defineJob, type Job } from "../../dataflow/job.ts";
 import type { BidEvent } from "../events.ts";
-import { eventsOf, isBid, type QueryParts } from "./query-parts.ts";
+import type { AppendQuery } from "./query.ts";
+import { isBid } from "./query-parts.ts";
 
-export interface Q1Row {
+interface Q1Row {
   readonly auction: number;
   readonly bidder: number;
   /** price × 0.908, decimal notation with exactly three decimals. */
@@ -13,11 +13,10 @@ export interface Q1Row {
   readonly extra: string;
 }
 
-export function q1({ name, source, sink, sinkOptions }: QueryParts<Q1Row>): Job {
-  return defineJob(name, (job) => {
-    eventsOf(job, source).filter("bids", isBid).map("convert", toRow).to("rows", sink, sinkOptions);
-  });
-}
+export const q1: AppendQuery<Q1Row> = {
+  result: "append",
+  rows: (events) => events.filter("bids", isBid).map("convert", toRow),
+};
 
 function toRow({ bid }: BidEvent): Q1Row {
   return {

@@ -2,13 +2,13 @@
 //
 // Both sides are filtered and cut down to what the result needs before they are shuffled. Either side may come first,
 // at any distance, so both are kept for ever; that is what the query asks for.
-import { defineJob, type Job } from "../../dataflow/job.ts";
 import { emits, type ProcessDefinition } from "../../operators/keyed-process.ts";
 import { list, value } from "../../state/descriptors.ts";
 import type { AuctionEvent, NexmarkEvent, PersonEvent } from "../events.ts";
-import { eventsOf, isAuction, isPerson, type QueryParts } from "./query-parts.ts";
+import type { AppendQuery } from "./query.ts";
+import { isAuction, isPerson } from "./query-parts.ts";
 
-export interface Q3Row {
+interface Q3Row {
   readonly name: string;
   readonly city: string;
   readonly state: string;
@@ -51,18 +51,17 @@ const sellersWithAuctions: ProcessDefinition<number, Seller | Sale, Q3Row, typeo
   },
 };
 
-export function q3({ name, source, sink, sinkOptions }: QueryParts<Q3Row>): Job {
-  return defineJob(name, (job) => {
-    const events = eventsOf(job, source);
+export const q3: AppendQuery<Q3Row> = {
+  result: "append",
+  rows(events) {
     const sellers = events.filter("persons", isWantedPerson).map("sellers", toSeller);
     const sales = events.filter("auctions", isWantedAuction).map("sales", toSale);
-    sellers
+    return sellers
       .union(sales)
       .keyBy((record) => record.seller)
-      .process("sellers-with-auctions", sellersWithAuctions)
-      .to("rows", sink, sinkOptions);
-  });
-}
+      .process("sellers-with-auctions", sellersWithAuctions);
+  },
+};
 
 function isWantedPerson(event: NexmarkEvent): event is PersonEvent {
   return isPerson(event) && states.has(event.person.state);

@@ -2,15 +2,15 @@
 //
 // Two steps: bids are counted per auction and window, and one key per window compares the counts when they come in.
 // Only auction ids travel to the first step, three numbers per auction and window to the second.
-import { defineJob, type Job } from "../../dataflow/job.ts";
 import { count } from "../../operators/aggregates.ts";
 import { emits, type ProcessDefinition } from "../../operators/keyed-process.ts";
 import type { WindowResult } from "../../operators/window.ts";
 import { list, value } from "../../state/descriptors.ts";
 import { sliding } from "../../time/windows.ts";
-import { eventsOf, isBid, type QueryParts } from "./query-parts.ts";
+import type { AppendQuery } from "./query.ts";
+import { isBid } from "./query-parts.ts";
 
-export interface Q5Row {
+interface Q5Row {
   readonly auction: number;
   readonly num: number;
 }
@@ -50,9 +50,10 @@ const hottestAuctions: ProcessDefinition<number, AuctionCount, Q5Row, typeof lea
   },
 };
 
-export function q5({ name, source, sink, sinkOptions }: QueryParts<Q5Row>): Job {
-  return defineJob(name, (job) => {
-    eventsOf(job, source)
+export const q5: AppendQuery<Q5Row> = {
+  result: "append",
+  rows: (events) =>
+    events
       .filter("bids", isBid)
       .map("auctions", ({ bid }) => bid.auction)
       .keyBy((auction) => auction)
@@ -60,10 +61,8 @@ export function q5({ name, source, sink, sinkOptions }: QueryParts<Q5Row>): Job 
       .aggregate("bids-per-auction", count())
       .map("counts", toCount)
       .keyBy(({ end }) => end)
-      .process("hottest-auctions", hottestAuctions)
-      .to("rows", sink, sinkOptions);
-  });
-}
+      .process("hottest-auctions", hottestAuctions),
+};
 
 function toCount({ key, value: bids, window }: WindowResult<number, number>): AuctionCount {
   return { end: window.end, auction: key, bids };

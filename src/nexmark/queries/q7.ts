@@ -6,14 +6,14 @@
 // One key per window would put the whole stream on one partition. So each window is divided by price into shares that
 // keep only the bids with their highest price, and one key per window then compares the few bids that are left. Equal
 // prices are in the same share, so a guest meets all members it could equal.
-import { defineJob, type Job } from "../../dataflow/job.ts";
 import { emits, type ProcessDefinition } from "../../operators/keyed-process.ts";
 import { value } from "../../state/descriptors.ts";
 import { paneOf, tumbling } from "../../time/windows.ts";
 import type { Bid, BidEvent } from "../events.ts";
-import { eventsOf, isBid, type QueryParts } from "./query-parts.ts";
+import type { AppendQuery } from "./query.ts";
+import { isBid } from "./query-parts.ts";
 
-export interface Q7Row {
+interface Q7Row {
   readonly auction: number;
   readonly price: number;
   readonly bidder: number;
@@ -34,29 +34,28 @@ const tenSeconds = tumbling(windowMs);
 /** Shares of a window, a power of two: enough for many partitions to have work, few enough to write little for each. */
 const shares = 128;
 
-/** Highest price of the members, and the members that have it: hardly ever more than one. */
-const leaders = { highest: value<number>(), winners: value<readonly Candidate[]>({ default: [] }) };
+/** Highest price of the members, the members that have it (hardly ever more than one), and the guests that may equal it. */
+const leaders = {
+  highest: value<number>(),
+  winners: value<readonly Candidate[]>({ default: [] }),
+  guests: value<readonly Candidate[]>({ default: [] }),
+};
 
-/** With the guests that may yet equal it. */
-const leadersAndGuests = { ...leaders, guests: value<readonly Candidate[]>({ default: [] }) };
-
-const highestOfShare: ProcessDefinition<number, Candidate, Candidate, typeof leadersAndGuests> = {
-  state: leadersAndGuests,
+/** Both steps: the winners of a share, and of the winners of all shares those of the window. */
+const highestBids: ProcessDefinition<number, Candidate, Candidate, typeof leaders> = {
+  state: leaders,
   emits: emits<Candidate>(),
   onRecord(bid, { state, timers, watermark }) {
     if (bid.end <= watermark) return; // late: the window has been answered
     const highest = state.highest.get();
+    if (highest !== undefined && bid.price < highest) return;
     if (bid.date_time === bid.end) {
-      if (highest !== undefined && bid.price < highest) return;
       state.guests.set([...state.guests.get(), bid]);
       timers.event(bid.end);
-      return;
-    }
-    if (highest === undefined) timers.event(bid.end);
-    else if (bid.price < highest) return;
-    if (bid.price === highest) {
+    } else if (bid.price === highest) {
       state.winners.set([...state.winners.get(), bid]);
     } else {
+      if (highest === undefined) timers.event(bid.end);
       state.highest.set(bid.price);
       state.winners.set([bid]);
     }
@@ -73,41 +72,18 @@ const highestOfShare: ProcessDefinition<number, Candidate, Candidate, typeof lea
   },
 };
 
-/** Key: end of the window. Everything that comes equals the highest price of its share. */
-const highestOfWindow: ProcessDefinition<number, Candidate, Q7Row, typeof leaders> = {
-  state: leaders,
-  emits: emits<Q7Row>(),
-  onRecord(bid, { state, timers }) {
-    const highest = state.highest.get();
-    if (highest === undefined) timers.event(bid.end);
-    else if (bid.price < highest) return;
-    if (bid.price === highest) {
-      state.winners.set([...state.winners.get(), bid]);
-    } else {
-      state.highest.set(bid.price);
-      state.winners.set([bid]);
-    }
-  },
-  onTimer(_timer, context) {
-    const { highest, winners } = context.state;
-    for (const winner of winners.get()) context.emit(toRow(winner));
-    highest.clear();
-    winners.clear();
-  },
-};
-
-export function q7({ name, source, sink, sinkOptions }: QueryParts<Q7Row>): Job {
-  return defineJob(name, (job) => {
-    eventsOf(job, source)
+export const q7: AppendQuery<Q7Row> = {
+  result: "append",
+  rows: (events) =>
+    events
       .filter("bids", isBid)
       .flatMap("candidates", toCandidates)
       .keyBy(shareOf)
-      .process("highest-of-share", highestOfShare)
+      .process("highest-of-share", highestBids)
       .keyBy(({ end }) => end)
-      .process("highest-of-window", highestOfWindow)
-      .to("rows", sink, sinkOptions);
-  });
-}
+      .process("highest-of-window", highestBids)
+      .map("columns", toRow),
+};
 
 function toCandidates({ bid }: BidEvent): readonly Candidate[] {
   const start = paneOf(tenSeconds, bid.dateTime);

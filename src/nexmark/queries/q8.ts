@@ -1,14 +1,14 @@
 // q8 — who registered and opened an auction in the same tumbling window of 10 s: a join of two streams per window.
 //
 // A row goes out as soon as both sides are there, once per person, name and window; the window's end only clears.
-import { defineJob, type Job } from "../../dataflow/job.ts";
 import { emits, type ProcessDefinition } from "../../operators/keyed-process.ts";
 import { value } from "../../state/descriptors.ts";
 import { paneOf, tumbling } from "../../time/windows.ts";
 import type { AuctionEvent, PersonEvent } from "../events.ts";
-import { eventsOf, isAuction, isPerson, type QueryParts } from "./query-parts.ts";
+import type { AppendQuery } from "./query.ts";
+import { isAuction, isPerson } from "./query-parts.ts";
 
-export interface Q8Row {
+interface Q8Row {
   /** Of the person. */
   readonly id: number;
   readonly name: string;
@@ -76,18 +76,17 @@ const newSellers: ProcessDefinition<number, Registration | Sale, Q8Row, typeof a
   },
 };
 
-export function q8({ name, source, sink, sinkOptions }: QueryParts<Q8Row>): Job {
-  return defineJob(name, (job) => {
-    const events = eventsOf(job, source);
+export const q8: AppendQuery<Q8Row> = {
+  result: "append",
+  rows(events) {
     const registrations = events.filter("persons", isPerson).map("registrations", toRegistration);
     const sales = events.filter("auctions", isAuction).map("sales", toSale);
-    registrations
+    return registrations
       .union(sales)
       .keyBy(({ person }) => person)
-      .process("new-sellers", newSellers)
-      .to("rows", sink, sinkOptions);
-  });
-}
+      .process("new-sellers", newSellers);
+  },
+};
 
 function toRegistration({ person }: PersonEvent): Registration {
   const start = paneOf(tenSeconds, person.dateTime);

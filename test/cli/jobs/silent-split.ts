@@ -1,0 +1,24 @@
+// A job in which one of two splits brings one record and then nothing: its windows wait for it.
+import { console as consoleSink } from "../../../src/connectors/console.ts";
+import { defineJob, type Job } from "../../../src/dataflow/job.ts";
+import { count } from "../../../src/operators/aggregates.ts";
+import { tumbling } from "../../../src/time/windows.ts";
+import { FedSource } from "../../engine/fed-source.ts";
+
+interface Reading {
+  readonly at: number;
+}
+
+const source = new FedSource<Reading>(["active", "silent"]);
+source.feed("active", { at: 10_000 }, { at: 500_000 });
+source.feed("silent", { at: 40_000 });
+
+const job: Job = defineJob(process.env["WEIR_TEST_JOB"] ?? "silent-split", (builder) => {
+  builder
+    .source("readings", source, { timestamp: ({ at }) => at })
+    .keyBy(() => "all")
+    .window(tumbling("1m"))
+    .aggregate("counts", count())
+    .to("out", consoleSink());
+});
+export default job;
