@@ -16,13 +16,11 @@ export interface BenchProcess {
   readonly result: Promise<ProcessResult>;
 }
 
-/** @param nodeOptions for example `--cpu-prof` */
-export function startProcess(task: Task, nodeOptions: readonly string[] = []): BenchProcess {
-  const child = spawn(
-    process.execPath,
-    [...nodeOptions, ...process.execArgv, PROCESS_FILE, JSON.stringify(task)],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+/** The process gets the options of Node that this one has. */
+export function startProcess(task: Task): BenchProcess {
+  const child = spawn(process.execPath, [...process.execArgv, PROCESS_FILE, JSON.stringify(task)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const lines: Line[] = [];
   const result = new Promise<ProcessResult>((resolve, reject) => {
     let last: ProcessResult | undefined;

@@ -107,7 +107,7 @@ async function shuffle(
     }
 }
 
-const writer = new FrameWriter({ operator: "bench", edge: "bench" });
+const writer = new FrameWriter({ edge: "bench" });
 
 function encode(records: unknown[]): Buffer[] {
   const header = {

@@ -2,8 +2,7 @@
 
 import { defineJob, type Job } from "../src/dataflow/job.ts";
 import { nexmarkSource } from "../src/nexmark/nexmark-source.ts";
-import type { QueryParts } from "../src/nexmark/queries/query-parts.ts";
-import { type NexmarkQuery, nexmarkQueries } from "../src/nexmark/queries.ts";
+import { type NexmarkQuery, nexmarkJob } from "../src/nexmark/queries.ts";
 import { count } from "../src/operators/aggregates.ts";
 import { discard, firstRecords, gated, pooledBids, scheduledBids, whenVisible } from "./sources.ts";
 
@@ -19,7 +18,7 @@ interface TaskBase {
 export type Task = TaskBase &
   (
     | { readonly kind: "count"; readonly records: number }
-    | { readonly kind: "query"; readonly query: string; readonly events: number; readonly seed: number }
+    | { readonly kind: "query"; readonly query: NexmarkQuery; readonly events: number; readonly seed: number }
     | { readonly kind: "latency"; readonly ratePerSecond: number; readonly seconds: number }
     | { readonly kind: "takeover"; readonly ratePerSecond: number; readonly seconds: number }
   );
@@ -45,9 +44,8 @@ export function createTaskJob(task: Task, observed: Observed): Job {
           .to("discard", discard());
       });
     case "query": {
-      const query = nexmarkQueries[task.query as NexmarkQuery] as (parts: QueryParts<unknown>) => Job;
       const source = gated(nexmarkSource({ events: task.events, seed: task.seed }), task.startAtMs);
-      return query({ name: task.job, source, sink: discard() });
+      return nexmarkJob(task.query, { name: task.job, source, sink: discard() });
     }
     case "latency":
       return defineJob(task.job, (job) => {
