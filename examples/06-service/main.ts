@@ -25,13 +25,13 @@ process.kill(process.pid, "SIGTERM");
 await stopped;
 
 const weir = await connect({ redis: url });
-const status = await weir.status("service-clicks");
+const status = await weir.status("example-clicks");
 console.log(
   `stopped: ${status?.workers.length} workers left, the job is ${status?.job.status} and waits for the next one`,
 );
 
 // Only so that this example can be run again: a real service leaves its job where it is.
-await weir.remove("service-clicks");
+await weir.remove("example-clicks");
 await deleteClicks(url);
 
 /** Counts follow the clicks within milliseconds, not within the request. */

@@ -4,8 +4,8 @@ import { createClient } from "redis";
 import { connect, count, defineJob, type Job, type KeyedValue, type Sink } from "weir";
 import { redisStream } from "weir/connectors/redis";
 
-const STREAM = "service:clicks";
-const COUNTS = "service:counts";
+const STREAM = "example:clicks";
+const COUNTS = "example:click-counts";
 
 function connectTo(url: string) {
   return createClient({ url });
@@ -14,9 +14,9 @@ type Redis = ReturnType<typeof connectTo>;
 
 /** @param redisUrl where clicks, counts and the job's state are kept */
 export async function createService(redisUrl: string): Promise<FastifyInstance> {
+  const weir = await connect({ redis: redisUrl });
   const redis = connectTo(redisUrl);
   await redis.connect();
-  const weir = await connect({ redis: redisUrl });
   const run = await weir.run(clicksJob(redis), { shared: true });
 
   const app = Fastify();
@@ -36,7 +36,7 @@ export async function createService(redisUrl: string): Promise<FastifyInstance> 
 }
 
 function clicksJob(redis: Redis): Job {
-  return defineJob("service-clicks", (job) => {
+  return defineJob("example-clicks", (job) => {
     job
       .source("clicks", redisStream(STREAM, { format: "fields" }))
       .keyBy((click) => click["page"] ?? "")

@@ -31,7 +31,6 @@ export class Board {
   #startMs = Date.now();
   #lines: readonly string[] = [];
   #lineAtMs = LINE_EVERY_MS;
-  #days = 0;
   #departed = 0;
   #day = "";
 
@@ -48,11 +47,6 @@ export class Board {
       this.#live = new LiveTable(process.stderr, [process.stdout]);
   }
 
-  /** Days whose windows have closed. */
-  get days(): number {
-    return this.#days;
-  }
-
   /** Since {@link begin}. */
   get elapsedMs(): number {
     return Date.now() - this.#startMs;
@@ -65,7 +59,6 @@ export class Board {
 
   /** A day is over. */
   showDay(ranking: Ranking): void {
-    this.#days++;
     this.#departed += ranking.flights;
     this.#day = ranking.day;
     this.#print(formatDay(ranking, this.#width, this.#colors));

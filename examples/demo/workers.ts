@@ -13,10 +13,9 @@ export interface WorkerProcess {
   readonly partitions: Set<string>;
 }
 
-/** A partition that ran in a process that was killed, and where it went. */
+/** A partition that ran in the process that was killed, and where it went. */
 export interface Move {
   readonly partition: string;
-  readonly from: number;
   readonly to: number;
   /** From the kill until it ran again. */
   readonly afterMs: number;
@@ -107,7 +106,8 @@ export class Workers {
     const killed = this.#killed;
     if (killed?.waiting.delete(partition) === true)
       this.moves.push({
-        ...{ partition, from: killed.worker.number, to: worker.number },
+        partition,
+        to: worker.number,
         afterMs: performance.now() - killed.atMs,
       });
   }
