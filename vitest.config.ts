@@ -20,8 +20,10 @@ const config: ViteUserConfig = defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
     reporters: ["default", "./test/support/totals-reporter.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Far above what any test takes on a slow machine: single waits have deadlines (test/support/wait-for.ts) that say
+    // what did not come true.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     pool: "forks",
     maxWorkers: 2,
   },

@@ -7,7 +7,7 @@
 # redis-check-aof cuts a torn transaction off as a whole before Redis sees it.
 #
 # When the file is damaged in the middle, not at its end, the repair fails and Redis does not start: that is no
-# moment to guess. Restore the volume, or remove its contents and let the job restore from its last snapshot.
+# moment to guess. Restore the volume from a copy, or remove its contents and begin the jobs anew (weir run --fresh).
 #
 # Settings from the environment: REDIS_DIR (default /data), REDIS_PORT (6379), REDIS_MAXMEMORY (1gb).
 # Arguments are passed to redis-server and win over the settings below.
