@@ -4,6 +4,7 @@
 // partition (epochWrites); between two slices the event loop runs. Run: npx tsx bench/operators/firing.ts [--smoke] [--json]
 import { performance } from "node:perf_hooks";
 import { setImmediate as turn } from "node:timers/promises";
+import { defaultSettings } from "../../src/actors/settings.ts";
 import { createBatch } from "../../src/core/batch.ts";
 import { count } from "../../src/operators/aggregates.ts";
 import { triggers } from "../../src/operators/triggers.ts";
@@ -14,7 +15,7 @@ import { benchContext, closeEpoch } from "./operator-bench.ts";
 
 const KEYS = smoke ? 20_000 : 1_000_000;
 const BATCH = 512;
-const { timerSlice, epochWrites } = DEFAULT_SETTINGS;
+const { timerSlice, epochWrites } = defaultSettings;
 
 const cases = [
   ["tumbling", windowOperator({ assigner: tumbling(1_000), aggregate: count() })],

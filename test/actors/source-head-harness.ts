@@ -11,7 +11,7 @@ import { createOperatorMetrics } from "../../src/operators/operator.ts";
 import type { JobPlan, SourcePlan } from "../../src/plan/plan.ts";
 import { boundedOutOfOrderness } from "../../src/time/watermark-strategies.ts";
 
-export const NOTHING: SourceBatch<unknown> = { records: [], position: 0, end: false };
+const NOTHING: SourceBatch<unknown> = { records: [], position: 0, end: false };
 
 /** A split whose records are their own timestamps. Reads wait until something is fed. */
 export class FedSplit {

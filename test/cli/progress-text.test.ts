@@ -102,7 +102,15 @@ describe("the summary", () => {
 describe("weir status", () => {
   const status: JobStatusReport = {
     job: {
-      ...{ name: "site", status: "failed", incarnation: 2, planHash: "abc", config: "{}", layouts: "{}", layoutSeq: 0 },
+      ...{
+        name: "site",
+        status: "failed",
+        incarnation: 2,
+        planHash: "abc",
+        config: "{}",
+        layouts: "{}",
+        layoutSeq: 0,
+      },
       failure: { code: "NO_LUCK", message: "it rained", partition: "clicks.1" },
     },
     leader: "71-aa",

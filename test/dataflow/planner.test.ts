@@ -456,7 +456,11 @@ describe("the source of a stage", () => {
 
   test("has its durations in milliseconds and its timestamps in epoch ms, from a Date or a number", () => {
     const source = sourceOf((bid) => new Date(bid.at));
-    expect(source).toMatchObject({ watermarks: { description: "out of order by 5s" }, idleAfterMs: 60_000, onError: "fail" });
+    expect(source).toMatchObject({
+      watermarks: { description: "out of order by 5s" },
+      idleAfterMs: 60_000,
+      onError: "fail",
+    });
     expect(source?.timestamp?.({ at: 1234 } as never)).toBe(1234);
     expect(sourceOf((bid) => bid.at)?.timestamp?.({ at: 77 } as never)).toBe(77);
   });

@@ -198,6 +198,26 @@ describe("composed conditions whose turn comes later", () => {
     }
   });
 
+  test("a session that was over at its end, and grows, is on time once more", () => {
+    for (const condition of [afterWatermark(), inOrder(afterEndOfWindow()), afterEndOfWindow()]) {
+      const harness = harnessOf({
+        assigner: session(10),
+        aggregate: total(),
+        trigger: asTrigger(condition),
+        allowedLatenessMs: 100,
+      });
+      harness.records(["a", 1, 0]);
+      harness.advance(12);
+      harness.commit();
+      harness.crash();
+      harness.records(["a", 2, 10]);
+      harness.advance(MAX_WATERMARK);
+      expect(shown(harness)).toEqual(["1 onTime [0, 10)", "2 onTime [0, 20)"]);
+      harness.commit();
+      expect(harness.backend.contents()).toEqual({});
+    }
+  });
+
   test("it does not come again when the window goes", () => {
     const trigger = asTrigger(repeatedly(inOrder(afterCount(2), afterEndOfWindow())));
     const results = run(trigger, (harness) => {
