@@ -11,8 +11,6 @@ import { createOperatorMetrics } from "../../src/operators/operator.ts";
 import type { JobPlan, SourcePlan } from "../../src/plan/plan.ts";
 import { boundedOutOfOrderness } from "../../src/time/watermark-strategies.ts";
 
-const NOTHING: SourceBatch<unknown> = { records: [], position: 0, end: false };
-
 /** A split whose records are their own timestamps. Reads wait until something is fed. */
 export class FedSplit {
   readonly #queue: SourceBatch<unknown>[] = [];

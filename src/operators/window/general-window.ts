@@ -12,7 +12,7 @@
 //
 // Laws (docs/laws.md)
 //   W9  For any order of records, watermarks and clock, the results are those of a list of records per window to which
-//        the trigger is applied record by record and timer by timer, whatever is restarted in between.
+//      the trigger is applied record by record and timer by timer, whatever is restarted in between.
 import type { Aggregate } from "../../core/aggregate.ts";
 import type { Batch } from "../../core/batch.ts";
 import { MapCells } from "../../state/map-state.ts";
