@@ -42,16 +42,26 @@ export class PaneCell extends Cell {
 
 export class PaneCells<T> extends CellState<PaneCell> {
   readonly shape: StateShape = "map";
+  /** Of the current pane: handed over once per pane, because a number per record would be an object per record. */
+  #start = Number.NaN;
 
-  /** The value of the pane, not to be changed; undefined when there is none. */
-  peek(start: number): T | undefined {
+  /** Later reads and writes are of the pane with this start. */
+  standOn(start: number): void {
+    this.#start = start;
+  }
+
+  /** The value of the current pane, not to be changed; undefined when there is none. */
+  peek(): T | undefined {
     const cell = this.cell ?? this.locate();
     if (cell === undefined) return undefined;
-    return find(cell.panes, start)?.value as T | undefined;
+    const newest = cell.panes[cell.panes.length - 1];
+    if (newest?.start === this.#start) return newest.value as T;
+    return find(cell.panes, this.#start)?.value as T | undefined;
   }
 
   /** As {@link peek}, but it may be changed in place; {@link set} makes the change durable. */
-  get(start: number): T | undefined {
+  get(): T | undefined {
+    const start = this.#start;
     const cell = this.cell ?? this.locate();
     if (cell === undefined) return undefined;
     let pane = find(cell.panes, start);
@@ -65,17 +75,18 @@ export class PaneCells<T> extends CellState<PaneCell> {
     return pane.value as T;
   }
 
-  set(start: number, value: T): void {
+  set(value: T): void {
     this.checkSample(value);
     const { cell, scope } = this;
     // Short enough to be inlined: the newest pane, which this epoch has written before.
     const newest = cell?.panes[cell.panes.length - 1];
-    if (newest?.start === start && newest.epoch === scope.epoch && scope.journal === undefined)
+    if (newest?.start === this.#start && newest.epoch === scope.epoch && scope.journal === undefined)
       newest.value = value;
-    else this.#write(cell ?? this.locateOrCreate(), start, value);
+    else this.#write(cell ?? this.locateOrCreate(), value);
   }
 
-  #write(cell: PaneCell, start: number, value: T): void {
+  #write(cell: PaneCell, value: T): void {
+    const start = this.#start;
     const { epoch } = this.scope;
     this.#remember(cell);
     let pane = find(cell.panes, start);

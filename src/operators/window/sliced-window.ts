@@ -136,14 +136,14 @@ export class SlicedWindowOperator<T, A, R> extends KeyedOperatorBase {
         this.side(LATE_TAG)?.emit(values[i], timestamps?.[i]);
         continue;
       }
-      let accumulator = immutable ? panes.peek(this.#pane) : panes.get(this.#pane);
+      let accumulator = immutable ? panes.peek() : panes.get();
       if (accumulator === undefined) {
         this.#setTimer(key);
         accumulator = aggregate.create();
       }
       const next = aggregate.add(accumulator as A, values[i] as T);
       if (next === undefined) throw new NoAccumulatorError(this.context.operator, "the aggregate's add");
-      panes.set(this.#pane, next);
+      panes.set(next);
     }
   }
 
@@ -163,6 +163,7 @@ export class SlicedWindowOperator<T, A, R> extends KeyedOperatorBase {
     if (time >= this.#pane && time < this.#paneEnd) return;
     const pane = paneOf(this.#assigner, time);
     this.#pane = pane;
+    this.#panes.standOn(pane);
     this.#paneEnd = paneEnd(this.#assigner, pane);
     this.#paneIsLate = lastWindowEnd(this.#assigner, pane) - 1 <= this.#closedThrough;
   }
