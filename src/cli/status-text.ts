@@ -26,8 +26,9 @@ export function formatStatus(
   const { job, leader, workers, partitions, endedPartitions } = status;
   const lines = [
     `job ${job.name}: ${job.status}, ${counted(workers.length, "worker")}, ` +
-      `${partitions - endedPartitions} of ${counted(partitions, "partition")} live` +
-      (leader === undefined ? "" : `, led by ${leader}`),
+      `${endedPartitions} of ${counted(partitions, "partition")} ended` +
+      // What is stored may name one that is gone.
+      (workers.some(({ id }) => id === leader) ? `, led by ${leader}` : ""),
   ];
   if (job.failure !== undefined) {
     const where = job.failure.partition === undefined ? "" : ` in partition ${job.failure.partition}`;

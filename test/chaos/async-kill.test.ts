@@ -40,12 +40,15 @@ describe("SIGKILL of workers with requests under way", () => {
   });
 
   test("control: without the records under way in the commits, results are lost", async () => {
-    const verdict = await untilBroken(async (trial) => {
-      if (trial > 0) await cluster.stop();
-      cluster = new ChaosCluster(server, { job: REQUESTS, control: "forgetful" });
-      await killWorkers(1);
-      return cluster.finish();
-    });
+    const verdict = await untilBroken(
+      async (trial) => {
+        if (trial > 0) await cluster.stop();
+        cluster = new ChaosCluster(server, { job: REQUESTS, control: "forgetful" });
+        await killWorkers(1);
+        return cluster.finish();
+      },
+      () => cluster,
+    );
     expect(verdict.exactlyOnce).toBe(false);
     expect(verdict.counted).toBeLessThan(verdict.records);
   });

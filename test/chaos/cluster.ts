@@ -214,6 +214,13 @@ export class ChaosCluster {
     return findViolations(this.job, await this.#results(), await this.#windows());
   }
 
+  /** Code of the error that ended the job; undefined when none has. */
+  get failure(): string | undefined {
+    for (const worker of this.workers)
+      for (const event of worker.events) if (event.kind === "failed") return event.code;
+    return undefined;
+  }
+
   /** Number of events of all workers, dead ones included. */
   count(kind: WorkerEvent["kind"], code?: string): number {
     return this.workers.reduce((sum, worker) => sum + worker.count(kind, code), 0);

@@ -46,14 +46,17 @@ describe("SIGKILL at each step", () => {
   });
 
   test("control: when positions follow one commit behind the work, a death after a commit counts twice", async () => {
-    const verdict = await untilBroken(async (trial) => {
-      if (trial > 0) await cluster.stop();
-      cluster = new ChaosCluster(server, { control: "late-positions" });
-      await cluster.start(1);
-      for (let death = 0; death < 2; death++) await dies(addVictim("after-commit"), "after-commit");
-      await cluster.waitForProgress(1);
-      return cluster.finish();
-    });
+    const verdict = await untilBroken(
+      async (trial) => {
+        if (trial > 0) await cluster.stop();
+        cluster = new ChaosCluster(server, { control: "late-positions" });
+        await cluster.start(1);
+        for (let death = 0; death < 2; death++) await dies(addVictim("after-commit"), "after-commit");
+        await cluster.waitForProgress(1);
+        return cluster.finish();
+      },
+      () => cluster,
+    );
     expect(verdict.exactlyOnce).toBe(false);
     expect(verdict.counted).toBeGreaterThan(verdict.records);
   });

@@ -58,18 +58,21 @@ describe("Redis killed and restarted", () => {
 
   test("control: clients that go on over the restored past with what they hold from the lost future", async () => {
     server = await RedisServer.start({ appendOnly: true });
-    const verdict = await untilBroken(async (trial) => {
-      if (trial > 0) await cluster.stop();
-      cluster = new ChaosCluster(server, { control: "unprotected" });
-      await cluster.start(2);
-      let lost = 0;
-      while (lost === 0) {
-        await cluster.waitForProgress(5);
-        lost = await loseTail();
-      }
-      await cluster.waitForProgress(2);
-      return cluster.finish();
-    });
+    const verdict = await untilBroken(
+      async (trial) => {
+        if (trial > 0) await cluster.stop();
+        cluster = new ChaosCluster(server, { control: "unprotected" });
+        await cluster.start(2);
+        let lost = 0;
+        while (lost === 0) {
+          await cluster.waitForProgress(5);
+          lost = await loseTail();
+        }
+        await cluster.waitForProgress(2);
+        return cluster.finish();
+      },
+      () => cluster,
+    );
     expect(verdict.exactlyOnce).toBe(false);
   });
 

@@ -41,13 +41,16 @@ describe("SIGKILL of workers", () => {
   });
 
   test("control: with positions that follow one commit behind the work, records are counted twice", async () => {
-    const verdict = await untilBroken(async (trial) => {
-      if (trial > 0) await cluster.stop();
-      cluster = new ChaosCluster(server, { control: "late-positions" });
-      await killWorkers(3);
-      await cluster.waitForProgress(1);
-      return cluster.finish();
-    });
+    const verdict = await untilBroken(
+      async (trial) => {
+        if (trial > 0) await cluster.stop();
+        cluster = new ChaosCluster(server, { control: "late-positions" });
+        await killWorkers(3);
+        await cluster.waitForProgress(1);
+        return cluster.finish();
+      },
+      () => cluster,
+    );
     expect(verdict.exactlyOnce).toBe(false);
     expect(verdict.problems.join()).toMatch(/counted|progress|window|count \d+ came/);
   });

@@ -55,22 +55,25 @@ describe("SIGSTOP past take-over, then SIGCONT", () => {
   });
 
   test("control: a zombie that always offers the fence that fits destroys the count", async () => {
-    const verdict = await untilBroken(async (trial) => {
-      if (trial > 0) await cluster.stop();
-      cluster = new ChaosCluster(server, {
-        staleViewMs: 3_000,
-        replyTimeoutMs: 60_000,
-        control: "unprotected",
-      });
-      await cluster.start(2);
-      await cluster.settle();
-      // It goes on reading where it was, so that whatever it commits was read by its successor too.
-      const { worker: reader } = (await cluster.owners()).get("numbers.0")!;
-      const zombie = cluster.workers.find(({ id }) => id === reader)!;
-      await makeZombie(zombie);
-      await cluster.settle();
-      return cluster.finish();
-    });
+    const verdict = await untilBroken(
+      async (trial) => {
+        if (trial > 0) await cluster.stop();
+        cluster = new ChaosCluster(server, {
+          staleViewMs: 3_000,
+          replyTimeoutMs: 60_000,
+          control: "unprotected",
+        });
+        await cluster.start(2);
+        await cluster.settle();
+        // It goes on reading where it was, so that whatever it commits was read by its successor too.
+        const { worker: reader } = (await cluster.owners()).get("numbers.0")!;
+        const zombie = cluster.workers.find(({ id }) => id === reader)!;
+        await makeZombie(zombie);
+        await cluster.settle();
+        return cluster.finish();
+      },
+      () => cluster,
+    );
     expect(verdict.exactlyOnce).toBe(false);
   });
 });

@@ -127,7 +127,7 @@ describe("weir status", () => {
 
   test("shows the job, why it failed, its stages and its workers", () => {
     expect(formatStatus(status, progress.stages).split("\n")).toEqual([
-      "job site: failed, 2 workers, 10 of 12 partitions live, led by 71-aa",
+      "job site: failed, 2 workers, 2 of 12 partitions ended, led by 71-aa",
       "failed in partition clicks.1: it rained [NO_LUCK]",
       "",
       "stage               partitions         in        out  lag  delay  busy  backpressured  idle",

@@ -203,7 +203,7 @@ describe("weir worker, status, cancel, remove", { timeout: 180_000 }, () => {
     const table = await weir(onRedis("status", file), env);
     expect(table.code).toBe(0);
     expect(table.stdout).toMatch(
-      new RegExp(`^job ${name}: running, 2 workers, 4 of 4 partitions live, led by \\S+\n`),
+      new RegExp(`^job ${name}: running, 2 workers, 0 of 4 partitions ended, led by \\S+\n`),
     );
     expect(table.stdout).toMatch(/^stage +partitions +in +out +lag +delay +busy +backpressured +idle$/m);
     for (const { id, pid } of workers)
