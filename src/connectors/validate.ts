@@ -2,7 +2,7 @@
 //
 // Schemas are Standard Schemas (zod, valibot, arktype and others). A schema that answers synchronously costs no promise.
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { TraceMark } from "../core/batch.ts";
+import { selectTraces, type TraceMark } from "../core/batch.ts";
 import { EngineError, toError } from "../core/errors.ts";
 import { InvalidOptionError } from "../core/options.ts";
 import type { Awaitable } from "../core/ports/state-backend.ts";
@@ -148,7 +148,7 @@ function collect<T>(raw: RawRecords, outcomes: readonly Outcome<T>[]): Validated
   return {
     records,
     timestamps: timestamps === undefined ? undefined : kept.map((index) => timestamps[index] as number),
-    traces: keepTraces(raw.traces, kept),
+    traces: raw.traces && selectTraces(raw.traces, kept),
     failures,
   };
 }
@@ -169,15 +169,4 @@ function describeIssue(issue: StandardSchemaV1.Issue): string {
     .map((segment) => String(typeof segment === "object" ? segment.key : segment))
     .join(".");
   return path === "" ? issue.message : `${path}: ${issue.message}`;
-}
-
-function keepTraces(traces: TraceMark[] | undefined, kept: readonly number[]): TraceMark[] | undefined {
-  if (traces === undefined) return undefined;
-  const byRecord = new Map(traces.map((mark) => [mark.index, mark]));
-  const moved: TraceMark[] = [];
-  for (let i = 0; i < kept.length; i++) {
-    const mark = byRecord.get(kept[i] as number);
-    if (mark !== undefined) moved.push({ ...mark, index: i });
-  }
-  return moved.length === 0 ? undefined : moved;
 }

@@ -56,6 +56,26 @@ export function createBatch(
   return { values, timestamps, keys: undefined, ingestMs, traces: undefined };
 }
 
+/**
+ * Marks follow their record: gone when it was dropped, repeated when it was expanded.
+ *
+ * @param traces ascending by index
+ * @param sources where each record of the new batch stood in the old one, ascending
+ */
+export function selectTraces(
+  traces: readonly TraceMark[],
+  sources: readonly number[],
+): TraceMark[] | undefined {
+  const selected: TraceMark[] = [];
+  let next = 0;
+  for (const mark of traces) {
+    while (next < sources.length && (sources[next] as number) < mark.index) next++;
+    for (let i = next; i < sources.length && sources[i] === mark.index; i++)
+      selected.push({ ...mark, index: i });
+  }
+  return selected.length === 0 ? undefined : selected;
+}
+
 /** One entry of a channel: a batch and the control facts that travel in order with it. */
 export interface Frame {
   /** Lineage of the entry before this one in the channel; 0 for the first. */

@@ -27,24 +27,15 @@ export interface ContextPort {
   side(tag: string, value: unknown, timestamp: number | undefined): void;
 }
 
-export class CurrentContext<K, O, S> implements ProcessContext<K, O, S> {
-  key: K = undefined as K;
+/** What the contexts of keyed and of broadcast records share: the time, and the way out. */
+export class EmittingContext<O> {
   timestamp: number | undefined = undefined;
   watermark = 0;
   nowMs = 0;
-  readonly state: StateHandles<S>;
-  readonly timers: ProcessTimers;
   readonly #port: ContextPort;
 
-  constructor(state: StateHandles<S>, port: ContextPort) {
-    this.state = state;
+  constructor(port: ContextPort) {
     this.#port = port;
-    this.timers = Object.freeze<ProcessTimers>({
-      event: (time) => port.event(time),
-      deleteEvent: (time) => port.deleteEvent(time),
-      processing: (time) => port.processing(time),
-      deleteProcessing: (time) => port.deleteProcessing(time),
-    });
   }
 
   emit(value: O, timestamp?: number): void {
@@ -55,5 +46,22 @@ export class CurrentContext<K, O, S> implements ProcessContext<K, O, S> {
 
   side<T>(tag: SideTag<T>, value: T): void {
     this.#port.side(tag.tag, value, this.timestamp);
+  }
+}
+
+export class CurrentContext<K, O, S> extends EmittingContext<O> implements ProcessContext<K, O, S> {
+  key: K = undefined as K;
+  readonly state: StateHandles<S>;
+  readonly timers: ProcessTimers;
+
+  constructor(state: StateHandles<S>, port: ContextPort) {
+    super(port);
+    this.state = state;
+    this.timers = Object.freeze<ProcessTimers>({
+      event: (time) => port.event(time),
+      deleteEvent: (time) => port.deleteEvent(time),
+      processing: (time) => port.processing(time),
+      deleteProcessing: (time) => port.deleteProcessing(time),
+    });
   }
 }

@@ -2,7 +2,7 @@
 //
 // `sources[i]` is the index, in the batch they come from, of the record that record i was made of; always ascending.
 // Columns that need no change are shared by reference.
-import type { Batch, TraceMark } from "../core/batch.ts";
+import { type Batch, selectTraces } from "../core/batch.ts";
 
 /** The records of `batch` at `kept`, with all their columns. Hot: one pass per column. */
 export function selectRecords(batch: Batch, kept: readonly number[]): Batch {
@@ -34,16 +34,4 @@ function selectTimestamps(timestamps: readonly number[], sources: readonly numbe
   const selected = new Array<number>(sources.length);
   for (let i = 0; i < sources.length; i++) selected[i] = timestamps[sources[i] as number] as number;
   return selected;
-}
-
-/** Marks follow their record: gone when it was dropped, repeated when it was expanded. */
-function selectTraces(traces: readonly TraceMark[], sources: readonly number[]): TraceMark[] | undefined {
-  const selected: TraceMark[] = [];
-  let next = 0;
-  for (const mark of traces) {
-    while (next < sources.length && (sources[next] as number) < mark.index) next++;
-    for (let i = next; i < sources.length && sources[i] === mark.index; i++)
-      selected.push({ ...mark, index: i });
-  }
-  return selected.length === 0 ? undefined : selected;
 }

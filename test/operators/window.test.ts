@@ -12,6 +12,7 @@ import {
 } from "../../src/operators/window.ts";
 import { type AlignedAssigner, cumulative, sliding, tumbling } from "../../src/time/windows.ts";
 import { KeyedHarness } from "../support/keyed-harness.ts";
+import { anyLife, harnessOptions, type Life, liveThrough, undisturbed } from "../support/operator-life.ts";
 import { windowsByDefinition } from "./window/window-model.ts";
 
 const RUNS = 400 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
@@ -143,63 +144,26 @@ const events: fc.Arbitrary<Event[]> = fc
     ];
   });
 
-interface Life {
-  readonly cacheEntries: number;
-  readonly shares: boolean;
-  readonly journaling: boolean;
-  /** After each step, in this order again and again. */
-  readonly afterwards: readonly ("nothing" | "commit" | "commitAndCrash" | "crash")[];
-}
-
-const life: fc.Arbitrary<Life> = fc.record({
-  cacheEntries: fc.constantFrom(0, 2, 1_000),
-  shares: fc.boolean(),
-  journaling: fc.boolean(),
-  afterwards: fc.array(fc.constantFrom("nothing", "commit", "commitAndCrash", "crash"), {
-    minLength: 1,
-    maxLength: 6,
-  }),
-});
-
 function runHarness(
   chosen: AlignedAssigner,
   all: readonly Event[],
   lived: Life,
 ): { fired: PlainWindow[]; late: number[] } {
   const harness = new KeyedHarness(windowOperator({ assigner: chosen, aggregate: inPlace }), {
-    cacheEntries: lived.cacheEntries,
-    shares: lived.shares,
-    onError: lived.journaling ? "skip" : "fail",
+    ...harnessOptions(lived),
     sides: [LATE_TAG],
   });
-  // A position is an event, and for a watermark whether it is still being worked on: slices are steps of their own.
-  let position = 0;
-  let committed = 0;
-  let crashes = 0;
-  for (let step = 0; position < all.length; step++) {
-    const event = all[position] as Event;
-    if (event.kind === "watermark") {
-      if (harness.slice(event.watermark, event.limit)) position++;
-    } else {
-      const batch = createBatch(
-        [...event.readings],
-        event.readings.map(({ timestamp }) => timestamp),
-      );
-      batch.keys = event.readings.map(({ key }) => key);
-      harness.batch(batch);
-      position++;
-    }
-    const after = lived.afterwards[step % lived.afterwards.length];
-    if (after === "commit" || after === "commitAndCrash") {
-      harness.commit();
-      committed = position;
-    }
-    // A life of crashes alone would never end.
-    if ((after === "crash" && crashes++ < 5) || after === "commitAndCrash") {
-      harness.crash();
-      position = committed;
-    }
-  }
+  const take = (event: Event): boolean => {
+    if (event.kind === "watermark") return harness.slice(event.watermark, event.limit);
+    const batch = createBatch(
+      [...event.readings],
+      event.readings.map(({ timestamp }) => timestamp),
+    );
+    batch.keys = event.readings.map(({ key }) => key);
+    harness.batch(batch);
+    return true;
+  };
+  liveThrough(harness, all, lived, take);
   const results = harness.outputs.get("") ?? [];
   const lastEnd = new Map<unknown, number>();
   for (const { value, timestamp } of results) {
@@ -225,12 +189,6 @@ describe("windowOperator", () => {
   test("W5 emits exactly the windows of a brute-force fold, for any keys, timestamps, watermarks and slices", () => {
     fc.assert(
       fc.property(assigner, events, (chosen, all) => {
-        const undisturbed: Life = {
-          cacheEntries: 1_000,
-          shares: false,
-          journaling: false,
-          afterwards: ["nothing"],
-        };
         const { fired, late } = runHarness(chosen, all, undisturbed);
         const expected = foldByBruteForce(chosen, all);
         expect(normal(fired)).toEqual(normal(expected.fired));
@@ -242,7 +200,7 @@ describe("windowOperator", () => {
 
   test("W6 the same with commits and crashes anywhere, also between slices, with tiny caches and shared storage", () => {
     fc.assert(
-      fc.property(assigner, events, life, (chosen, all, lived) => {
+      fc.property(assigner, events, anyLife, (chosen, all, lived) => {
         const { fired, late } = runHarness(chosen, all, lived);
         const expected = foldByBruteForce(chosen, all);
         expect(normal(fired)).toEqual(normal(expected.fired));

@@ -12,11 +12,10 @@ import type { StateDescriptors } from "../../state/descriptors.ts";
 import { NO_KEY } from "../../state/key-scope.ts";
 import type { StateHandles } from "../../state/keyed-state.ts";
 import type { Timer } from "../../time/timer-member.ts";
-import { type ContextPort, CurrentContext, InvalidEmitTimestampError } from "../current-context.ts";
+import { type ContextPort, CurrentContext, EmittingContext } from "../current-context.ts";
 import { eventTimeOf } from "../keyed-operator.ts";
 import type { Emits, FiredTimer, ProcessContext } from "../keyed-process.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../operator.ts";
-import type { SideTag } from "../side-tag.ts";
 import { TwoInputOperator } from "../two-input-operator.ts";
 import { type BroadcastDescriptors, BroadcastStore, type ReadonlyStates } from "./broadcast-store.ts";
 import { type ContextAdaptions, guarded } from "./connected-process.ts";
@@ -253,25 +252,11 @@ class CurrentKeyedContext<K, O, S, M>
   }
 }
 
-class CurrentBroadcastContext<O, M> implements BroadcastContext<O, M> {
-  timestamp: number | undefined = undefined;
-  watermark = 0;
-  nowMs = 0;
+class CurrentBroadcastContext<O, M> extends EmittingContext<O> implements BroadcastContext<O, M> {
   readonly broadcast: StateHandles<M>;
-  readonly #port: ContextPort;
 
   constructor(port: ContextPort, broadcast: StateHandles<M>) {
-    this.#port = port;
+    super(port);
     this.broadcast = broadcast;
-  }
-
-  emit(value: O, timestamp?: number): void {
-    if (timestamp !== undefined && !Number.isFinite(timestamp))
-      throw new InvalidEmitTimestampError(this.#port.operator, timestamp);
-    this.#port.emit(value, timestamp ?? this.timestamp);
-  }
-
-  side<T>(tag: SideTag<T>, value: T): void {
-    this.#port.side(tag.tag, value, this.timestamp);
   }
 }

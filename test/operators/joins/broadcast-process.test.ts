@@ -12,7 +12,8 @@ import { connectedProcessOperator } from "../../../src/operators/joins/connected
 import { list, map, value } from "../../../src/state/descriptors.ts";
 import { StateOutsideRecordError } from "../../../src/state/key-scope.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
-import { type Event, events, type Item, type Life, life, live } from "./two-input-life.ts";
+import { anyLife, type Life } from "../../support/operator-life.ts";
+import { type Event, events, type Item, live } from "./two-input-life.ts";
 
 const RUNS = 150 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
 
@@ -88,7 +89,7 @@ function withoutThrowing(all: readonly Event[]): Event[] {
 describe("broadcastProcessOperator", () => {
   test("J6 broadcast and keyed state behave as plain variables, with throwing rules, commits, crashes and tiny caches", () => {
     fc.assert(
-      fc.property(events, life, (all, lived: Life) => {
+      fc.property(events, anyLife, (all, lived: Life) => {
         const input = lived.journaling ? all : withoutThrowing(all);
         const harness = live(broadcastProcessOperator(definition), input, lived);
         expect(harness.emitted().sort()).toEqual(byDefinition(input, lived.journaling).sort());

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { createBatch, MAX_WATERMARK } from "../../../src/core/batch.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../../../src/operators/operator.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
+import { harnessOptions, type Life, liveThrough } from "../../support/operator-life.ts";
 
 /** One record as a test drew it; its id is its place in the whole input. */
 export interface Item {
@@ -64,32 +65,7 @@ export const events: fc.Arbitrary<readonly Event[]> = fc
     return [...all, { kind: "watermark", watermark: MAX_WATERMARK, limit: 3 }];
   });
 
-export interface Life {
-  readonly cacheEntries: number;
-  readonly shares: boolean;
-  readonly journaling: boolean;
-  /** After each step, in this order again and again. */
-  readonly afterwards: readonly ("nothing" | "commit" | "commitAndCrash" | "crash")[];
-}
-
-export const undisturbed: Life = {
-  cacheEntries: 1_000,
-  shares: false,
-  journaling: false,
-  afterwards: ["nothing"],
-};
-
-export const life: fc.Arbitrary<Life> = fc.record({
-  cacheEntries: fc.constantFrom(0, 2, 1_000),
-  shares: fc.boolean(),
-  journaling: fc.boolean(),
-  afterwards: fc.array(fc.constantFrom("nothing", "commit", "commitAndCrash", "crash"), {
-    minLength: 1,
-    maxLength: 6,
-  }),
-});
-
-export interface LifeHooks {
+export interface InputHooks {
   /** What a record of the operator's input is, when it is not the item itself. */
   readonly recordOf?: (item: Item) => unknown;
   readonly sides?: readonly string[];
@@ -102,37 +78,15 @@ export function live(
   create: (context: KeyedOperatorContext) => KeyedOperator,
   all: readonly Event[],
   lived: Life,
-  { recordOf = (item) => item, sides = [], onStep }: LifeHooks = {},
+  { recordOf = (item) => item, sides = [], onStep }: InputHooks = {},
 ): KeyedHarness {
-  const harness = new KeyedHarness(create, {
-    cacheEntries: lived.cacheEntries,
-    shares: lived.shares,
-    onError: lived.journaling ? "skip" : "fail",
-    sides,
-  });
-  let position = 0;
-  let committed = 0;
-  let crashes = 0;
-  for (let step = 0; position < all.length; step++) {
-    const event = all[position] as Event;
-    if (event.kind === "watermark") {
-      if (harness.slice(event.watermark, event.limit)) position++;
-    } else {
-      give(harness, event.input, event.items, recordOf);
-      position++;
-    }
-    onStep?.(harness, position);
-    const after = lived.afterwards[step % lived.afterwards.length];
-    if (after === "commit" || after === "commitAndCrash") {
-      harness.commit();
-      committed = position;
-    }
-    // A life of crashes alone would never end.
-    if ((after === "crash" && crashes++ < 5) || after === "commitAndCrash") {
-      harness.crash();
-      position = committed;
-    }
-  }
+  const harness = new KeyedHarness(create, { ...harnessOptions(lived), sides });
+  const take = (event: Event): boolean => {
+    if (event.kind === "watermark") return harness.slice(event.watermark, event.limit);
+    give(harness, event.input, event.items, recordOf);
+    return true;
+  };
+  liveThrough(harness, all, lived, take, { onStep: (position) => onStep?.(harness, position) });
   harness.commit();
   return harness;
 }

@@ -7,7 +7,8 @@ import { type Aggregate, collectList, combine, count, max, sum } from "../../../
 import { type FrameShape, type OverDefinition, overOperator } from "../../../src/operators/over/over.ts";
 import { LATE_TAG } from "../../../src/operators/window.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
-import { anyLife, anySteps, type Input, live, type Step, UNDISTURBED } from "../ranking/life.ts";
+import { anyLife, undisturbed } from "../../support/operator-life.ts";
+import { anySteps, type Input, live, type Step } from "../ranking/life.ts";
 
 const RUNS = 150 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
 
@@ -101,7 +102,7 @@ describe("overOperator", () => {
   for (const [law, lives] of [
     [
       "X1 gives each record that was not late the aggregate of its frame, for any interleaving",
-      fc.constant(UNDISTURBED),
+      fc.constant(undisturbed),
     ],
     ["X2 the same through stops and restores anywhere, with tiny caches and shared storage", anyLife],
   ] as const)

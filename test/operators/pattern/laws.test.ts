@@ -8,6 +8,7 @@ import type { CapturesByName } from "../../../src/operators/pattern/stage.ts";
 import { LATE_TAG } from "../../../src/operators/window.ts";
 import { decodeTimer } from "../../../src/time/timer-member.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
+import { anyLife, harnessOptions, type Life, liveThrough, undisturbed } from "../../support/operator-life.ts";
 import { type Definition, type Input, matchesByDefinition } from "./definition.ts";
 import { definitions, shapeOf } from "./random-patterns.ts";
 
@@ -83,25 +84,6 @@ const steps: fc.Arbitrary<Step[]> = fc
     return [...all, { kind: "watermark", watermark: MAX_WATERMARK, limit: 2 }];
   });
 
-interface Life {
-  readonly cacheEntries: number;
-  readonly shares: boolean;
-  readonly journaling: boolean;
-  /** After each step, in this order again and again. */
-  readonly afterwards: readonly ("nothing" | "commit" | "commitAndCrash" | "crash")[];
-}
-
-const UNDISTURBED: Life = { cacheEntries: 1_000, shares: false, journaling: false, afterwards: ["nothing"] };
-const lives: fc.Arbitrary<Life> = fc.record({
-  cacheEntries: fc.constantFrom(0, 2, 1_000),
-  shares: fc.boolean(),
-  journaling: fc.boolean(),
-  afterwards: fc.array(fc.constantFrom("nothing", "commit", "commitAndCrash", "crash"), {
-    minLength: 1,
-    maxLength: 5,
-  }),
-});
-
 interface Outcome {
   readonly matches: readonly { key: unknown; taken: string; timestamp: number | undefined }[];
   readonly late: readonly number[];
@@ -117,40 +99,19 @@ function run(definition: Definition, all: readonly Step[], life: Life): Outcome 
       select: (match, { key }) => ({ key, taken: takenOf(match) }),
       decodeKey: undefined,
     }),
-    {
-      cacheEntries: life.cacheEntries,
-      shares: life.shares,
-      onError: life.journaling ? "skip" : "fail",
-      sides: [LATE_TAG],
-    },
+    { ...harnessOptions(life), sides: [LATE_TAG] },
   );
-  let position = 0;
-  let committed = 0;
-  let crashes = 0;
-  for (let step = 0; position < all.length; step++) {
-    const one = all[position] as Step;
-    if (one.kind === "watermark") {
-      if (harness.slice(one.watermark, one.limit)) position++;
-    } else {
-      const batch = createBatch(
-        [...one.records],
-        one.records.map(({ timestamp }) => timestamp),
-      );
-      batch.keys = one.records.map(({ key }) => key);
-      harness.batch(batch);
-      position++;
-    }
-    const after = life.afterwards[step % life.afterwards.length];
-    if (after === "commit" || after === "commitAndCrash") {
-      harness.commit();
-      committed = position;
-      checkReferences(harness.backend.contents());
-    }
-    if ((after === "crash" && crashes++ < 5) || after === "commitAndCrash") {
-      harness.crash();
-      position = committed;
-    }
-  }
+  const take = (one: Step): boolean => {
+    if (one.kind === "watermark") return harness.slice(one.watermark, one.limit);
+    const batch = createBatch(
+      [...one.records],
+      one.records.map(({ timestamp }) => timestamp),
+    );
+    batch.keys = one.records.map(({ key }) => key);
+    harness.batch(batch);
+    return true;
+  };
+  liveThrough(harness, all, life, take, { onCommit: () => checkReferences(harness.backend.contents()) });
   harness.commit();
   return {
     matches: (harness.outputs.get("") ?? []).map(({ value, timestamp }) => ({
@@ -215,7 +176,7 @@ describe("patternOperator", () => {
     fc.assert(
       fc.property(definitions, steps, scales, (drawn, drawnSteps, scale) => {
         const [definition, all] = stretched(drawn, drawnSteps, scale);
-        const outcome = run(definition, all, UNDISTURBED);
+        const outcome = run(definition, all, undisturbed);
         const { matches, late } = expected(definition, all);
         expect(byKey(outcome)).toEqual(matches);
         expect(outcome.late).toEqual(late);
@@ -226,13 +187,13 @@ describe("patternOperator", () => {
 
   test("Q2 the same, in the same order, with commits and crashes anywhere, tiny caches and shared storage", () => {
     fc.assert(
-      fc.property(definitions, steps, scales, lives, (drawn, drawnSteps, scale, life) => {
+      fc.property(definitions, steps, scales, anyLife, (drawn, drawnSteps, scale, life) => {
         const [definition, all] = stretched(drawn, drawnSteps, scale);
         // What is held back until the end of the input has the time of the last watermark, which a crash forgets.
         const held = definition.skip.kind !== "noSkip" && definition.withinMs === undefined;
         const timed = ({ taken, timestamp }: Outcome["matches"][number]): unknown =>
           held ? taken : [taken, timestamp];
-        const straight = run(definition, all, UNDISTURBED);
+        const straight = run(definition, all, undisturbed);
         const disturbed = run(definition, all, life);
         const of = (outcome: Outcome, wanted: string): unknown =>
           outcome.matches.filter(({ key }) => key === wanted).map(timed);
@@ -245,7 +206,7 @@ describe("patternOperator", () => {
 
   test("Q3 stores exactly what partial matches refer to; nothing, and no timer, once none is alive", () => {
     fc.assert(
-      fc.property(definitions, steps, scales, lives, (drawn, drawnSteps, scale, life) => {
+      fc.property(definitions, steps, scales, anyLife, (drawn, drawnSteps, scale, life) => {
         const [definition, all] = stretched({ ...drawn, withinMs: drawn.withinMs ?? 8 }, drawnSteps, scale);
         expect(entriesOf(run(definition, all, life).left)).toEqual([]);
       }),

@@ -16,8 +16,9 @@ import {
 import { aggregateChangesOperator } from "../../../src/operators/ranking/aggregate-changes.ts";
 import { findUnretractable } from "../../../src/operators/ranking/retractable.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
+import { anyLife } from "../../support/operator-life.ts";
 import { applied, asChanges, asTexts, drawnRow, type Row, rowsAfter } from "./changelog.ts";
-import { anyLife, anySteps, live } from "./life.ts";
+import { anySteps, live } from "./life.ts";
 
 const RUNS = 50 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
 

@@ -5,8 +5,9 @@ import { deduplicateOperator } from "../../../src/operators/ranking/deduplicate.
 import { firstRecordOperator } from "../../../src/operators/ranking/first-record.ts";
 import { LATE_TAG } from "../../../src/operators/window.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
+import { anyLife } from "../../support/operator-life.ts";
 import { applied, asChanges, asTexts, drawnRow, type Row, rowsAfter } from "./changelog.ts";
-import { anyLife, anySteps, type Input, live, type Step } from "./life.ts";
+import { anySteps, type Input, live, type Step } from "./life.ts";
 
 const RUNS = 60 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
 

@@ -1,9 +1,10 @@
-// A life of an operator: the same records and watermarks, with commits, crashes, tiny caches and slices in between.
+// Records and watermarks for operators that read one stream, and their life with them.
 import fc from "fast-check";
 import { createBatch, MAX_WATERMARK } from "../../../src/core/batch.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../../../src/operators/operator.ts";
 import { LATE_TAG } from "../../../src/operators/window.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
+import { harnessOptions, type Life, liveThrough } from "../../support/operator-life.ts";
 
 export interface Input<T> {
   readonly key: string;
@@ -14,31 +15,6 @@ export interface Input<T> {
 export type Step<T> =
   | { readonly kind: "batch"; readonly inputs: readonly Input<T>[] }
   | { readonly kind: "watermark"; readonly watermark: number; readonly limit: number };
-
-export interface Life {
-  readonly cacheEntries: number;
-  readonly shares: boolean;
-  readonly journaling: boolean;
-  /** After each step, in this order again and again. */
-  readonly afterwards: readonly ("nothing" | "commit" | "commitAndCrash" | "crash")[];
-}
-
-export const UNDISTURBED: Life = {
-  cacheEntries: 1_000,
-  shares: false,
-  journaling: false,
-  afterwards: ["nothing"],
-};
-
-export const anyLife: fc.Arbitrary<Life> = fc.record({
-  cacheEntries: fc.constantFrom(0, 2, 1_000),
-  shares: fc.boolean(),
-  journaling: fc.boolean(),
-  afterwards: fc.array(fc.constantFrom("nothing", "commit", "commitAndCrash", "crash"), {
-    minLength: 1,
-    maxLength: 6,
-  }),
-});
 
 /** Batches around a rising watermark, then the end of the input. `toValue` gets the number of the record. */
 export function anySteps<D, T>(
@@ -79,40 +55,18 @@ export function live<T>(
   life: Life,
   after: (harness: KeyedHarness, done: number) => void = () => {},
 ): KeyedHarness {
-  const harness = new KeyedHarness(create, {
-    cacheEntries: life.cacheEntries,
-    shares: life.shares,
-    onError: life.journaling ? "skip" : "fail",
-    sides: [LATE_TAG],
-  });
-  let position = 0;
-  let committed = 0;
-  let crashes = 0;
-  for (let turn = 0; position < steps.length; turn++) {
-    const step = steps[position] as Step<T>;
-    if (step.kind === "watermark") {
-      if (harness.slice(step.watermark, step.limit)) position++;
-    } else {
-      const batch = createBatch(
-        step.inputs.map(({ value }) => value as unknown),
-        step.inputs.map(({ timestamp }) => timestamp),
-      );
-      batch.keys = step.inputs.map(({ key }) => key);
-      harness.batch(batch);
-      position++;
-    }
-    after(harness, position);
-    const then = life.afterwards[turn % life.afterwards.length];
-    if (then === "commit" || then === "commitAndCrash") {
-      harness.commit();
-      committed = position;
-    }
-    // A life of crashes alone would never end.
-    if ((then === "crash" && crashes++ < 5) || then === "commitAndCrash") {
-      harness.crash();
-      position = committed;
-    }
-  }
+  const harness = new KeyedHarness(create, { ...harnessOptions(life), sides: [LATE_TAG] });
+  const take = (step: Step<T>): boolean => {
+    if (step.kind === "watermark") return harness.slice(step.watermark, step.limit);
+    const batch = createBatch(
+      step.inputs.map(({ value }) => value as unknown),
+      step.inputs.map(({ timestamp }) => timestamp),
+    );
+    batch.keys = step.inputs.map(({ key }) => key);
+    harness.batch(batch);
+    return true;
+  };
+  liveThrough(harness, steps, life, take, { onStep: (done) => after(harness, done) });
   harness.commit();
   return harness;
 }

@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { MAX_WATERMARK, MIN_WATERMARK } from "../../../src/core/batch.ts";
 import { materializeOperator } from "../../../src/operators/ranking/materialize.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
+import { anyLife } from "../../support/operator-life.ts";
 import { asTexts } from "./changelog.ts";
-import { anyLife, anySteps, live, type Step } from "./life.ts";
+import { anySteps, live, type Step } from "./life.ts";
 
 const RUNS = 150 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
 

@@ -5,8 +5,9 @@ import { UserFunctionError } from "../../../src/operators/failure.ts";
 import { NotOrderedError } from "../../../src/operators/ranking/row-order.ts";
 import { type TopNDefinition, topNOperator } from "../../../src/operators/ranking/top-n.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
+import { anyLife } from "../../support/operator-life.ts";
 import { applied, asChanges, asTexts, drawnRow, type Row, rowsAfter } from "./changelog.ts";
-import { anyLife, anySteps, live } from "./life.ts";
+import { anySteps, live } from "./life.ts";
 
 const RUNS = 60 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
 

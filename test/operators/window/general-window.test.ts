@@ -17,6 +17,13 @@ import { globalWindow } from "../../../src/time/global-window.ts";
 import { session } from "../../../src/time/sessions.ts";
 import { cumulative, sliding, tumbling } from "../../../src/time/windows.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
+import {
+  harnessOptions,
+  type Life,
+  lifeModel,
+  liveThrough,
+  undisturbed,
+} from "../../support/operator-life.ts";
 import { type ModelOptions, type ModelRecord, type ModelResult, WindowModel } from "./window-model.ts";
 
 const RUNS = 50 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
@@ -140,27 +147,16 @@ const steps: fc.Arbitrary<Step[]> = fc
     ];
   });
 
-interface Life {
-  readonly cacheEntries: number;
-  readonly shares: boolean;
-  readonly journaling: boolean;
+interface SlicedLife extends Life {
+  /** Timers per slice. */
   readonly limit: number;
-  readonly afterwards: readonly ("nothing" | "commit" | "commitAndCrash" | "crash")[];
 }
 
-const UNDISTURBED: Life = {
-  cacheEntries: 1_000,
-  shares: false,
-  journaling: false,
-  limit: 1_000,
-  afterwards: ["nothing"],
-};
+const UNDISTURBED: SlicedLife = { ...undisturbed, limit: 1_000 };
 
-function lives(...afterwards: Life["afterwards"]): fc.Arbitrary<Life> {
+function lives(...afterwards: Life["afterwards"]): fc.Arbitrary<SlicedLife> {
   return fc.record({
-    cacheEntries: fc.constantFrom(0, 2, 1_000),
-    shares: fc.boolean(),
-    journaling: fc.boolean(),
+    ...lifeModel,
     limit: fc.constantFrom(1, 3, 1_000),
     afterwards: fc.array(fc.constantFrom(...afterwards), { minLength: 1, maxLength: 6 }),
   });
@@ -189,7 +185,7 @@ function runOperator(
   options: ModelOptions,
   fold: Fold,
   all: readonly Step[],
-  lived: Life,
+  lived: SlicedLife,
 ): { results: ModelResult[]; late: number[] } {
   const { evictor: chosen, ...rest } = options;
   const folding =
@@ -205,41 +201,24 @@ function runOperator(
         }
       : { aggregate: fold === "immutable" ? ids : idsInPlace };
   const harness = new KeyedHarness(windowOperator({ ...folding, ...rest } as WindowDefinition), {
-    cacheEntries: lived.cacheEntries,
-    shares: lived.shares,
-    onError: lived.journaling ? "skip" : "fail",
+    ...harnessOptions(lived),
     sides: [LATE_TAG],
     clock: new ManualClock(1_000),
   });
-  let position = 0;
-  let committed = 0;
-  let crashes = 0;
-  for (let step = 0; position < all.length; step++) {
-    const event = all[position] as Step;
-    if (event.kind === "watermark") {
-      if (harness.slice(event.watermark, lived.limit)) position++;
-    } else {
-      if (event.kind === "clock") harness.advanceClock(event.by, lived.limit);
-      else {
-        const batch = createBatch(
-          [...event.records],
-          event.records.map(({ timestamp }) => timestamp),
-        );
-        batch.keys = event.records.map(({ key }) => key);
-        harness.batch(batch);
-      }
-      position++;
+  const take = (event: Step): boolean => {
+    if (event.kind === "watermark") return harness.slice(event.watermark, lived.limit);
+    if (event.kind === "clock") harness.advanceClock(event.by, lived.limit);
+    else {
+      const batch = createBatch(
+        [...event.records],
+        event.records.map(({ timestamp }) => timestamp),
+      );
+      batch.keys = event.records.map(({ key }) => key);
+      harness.batch(batch);
     }
-    const after = lived.afterwards[step % lived.afterwards.length];
-    if (after === "commit" || after === "commitAndCrash") {
-      harness.commit();
-      committed = position;
-    }
-    if ((after === "crash" && crashes++ < 5) || after === "commitAndCrash") {
-      harness.crash();
-      position = committed;
-    }
-  }
+    return true;
+  };
+  liveThrough(harness, all, lived, take);
   const results = (harness.outputs.get("") ?? []).map(({ value, timestamp }) => {
     const result = value as WindowResult<string | number, { ids: number[] }>;
     const { start, end } = result.window;
@@ -261,7 +240,7 @@ function runOperator(
 const folds = fc.constantFrom<Fold>("in place", "immutable", "apply");
 const lateness = fc.constantFrom(0, 1, 7);
 
-function check(options: ModelOptions, fold: Fold, all: readonly Step[], lived: Life): void {
+function check(options: ModelOptions, fold: Fold, all: readonly Step[], lived: SlicedLife): void {
   const settings = fold === "apply" ? options : { ...options, evictor: undefined };
   const expected = runModel(settings, all);
   const actual = runOperator(settings, fold, all, lived);
