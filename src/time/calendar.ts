@@ -3,8 +3,8 @@
 // Owns:      the first instant of each day, found with Intl once per day and kept.
 // Does not:  know windows. A day that begins at another hour than midnight is a day all the same.
 //
-// A day begins at the first instant whose wall clock shows its beginning; where the clocks skip that moment, as many
-// minutes later as they skip. A day that a zone left out altogether (Samoa, 30 December 2011) has no length.
+// A day begins at the first instant whose wall clock shows its beginning; where the clocks skip that moment, at the
+// instant of the skip. A day that a zone left out altogether (Samoa, 30 December 2011) has no length.
 //
 // Law W7  (docs/laws.md) Days follow each other without gap or overlap, and each begins when the zone's wall clock says so.
 import { InvalidWindowError } from "./window.ts";
@@ -69,8 +69,20 @@ export class Calendar {
     const early = wallClock - before;
     if (before === after || this.#offsetAt(early) === before) return early;
     const late = wallClock - after;
-    // Otherwise the clocks skip this moment, and `early` is as much later as they skip.
-    return this.#offsetAt(late) === after ? late : early;
+    return this.#offsetAt(late) === after ? late : this.#changeBetween(late, early);
+  }
+
+  /** The instant at which the clocks are first ahead of UTC by what they are at `to`; they change once in between. */
+  #changeBetween(from: number, to: number): number {
+    const offset = this.#offsetAt(to);
+    let before = from;
+    let first = to;
+    while (first - before > 1) {
+      const middle = Math.floor((before + first) / 2);
+      if (this.#offsetAt(middle) === offset) first = middle;
+      else before = middle;
+    }
+    return first;
   }
 
   /** What the wall clock is ahead of UTC, in ms. */

@@ -7,19 +7,67 @@ const HOUR_MS = 3_600_000;
 
 /** What a clock on the wall shows, by another way than the code under test. */
 function wallClock(timeZone: string, instant: number): string {
-  return new Date(instant).toLocaleString("sv-SE", { timeZone });
+  let format = wallClocks.get(timeZone);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" });
+    wallClocks.set(timeZone, format);
+  }
+  return format.format(instant);
 }
+const wallClocks = new Map<string, Intl.DateTimeFormat>();
 
-const zones = fc.constantFrom(
+const ZONES = [
   "Europe/Berlin",
   "America/New_York",
-  "America/St_Johns", // the clocks went back over midnight
+  "America/St_Johns", // the clocks went back over midnight, skipped one that began a minute after it, and once two hours
   "America/Sao_Paulo", // midnight was skipped
   "Australia/Lord_Howe", // half an hour
   "Asia/Kathmandu",
   "UTC",
-);
+];
+const zones = fc.constantFrom(...ZONES);
 const instants = fc.integer({ min: Date.UTC(1975, 0), max: Date.UTC(2035, 0) });
+
+/** Law W7 for the day of the instant. */
+function expectDay(calendar: Calendar, instant: number): void {
+  const { timeZone } = calendar;
+  const nominal = calendar.nominal(instant);
+  const start = calendar.instant(nominal);
+  const end = calendar.instant(nominal + DAY_MS);
+  const shown = wallClock(timeZone, start);
+  const wanted = new Date(nominal).toISOString().slice(0, 19).replace("T", " ");
+  const told = `${timeZone} ${new Date(instant).toISOString()}, a day that begins at ${wanted}`;
+  expect(start <= instant && instant < end, told).toBe(true);
+  expect(calendar.nominal(start), told).toBe(nominal);
+  expect(calendar.nominal(end - 1), told).toBe(nominal);
+  expect(calendar.nominal(end), told).toBe(nominal + DAY_MS);
+  expect((end - start) / HOUR_MS, told).toBeGreaterThanOrEqual(22);
+  expect((end - start) / HOUR_MS, told).toBeLessThanOrEqual(26);
+  // The wall clock shows the beginning, unless it was skipped; and a moment earlier it shows less.
+  expect(shown >= wanted, told).toBe(true);
+  if (shown !== wanted) expect(wallClock(timeZone, start - 1) < wanted, told).toBe(true);
+}
+
+/** The instants since 1975 at which the clocks of a zone were set, to the second. */
+function clockChanges(timeZone: string): number[] {
+  const aheadAt = (instant: number): number =>
+    Date.parse(`${wallClock(timeZone, instant).replace(" ", "T")}Z`) - instant;
+  const changes: number[] = [];
+  const step = 14 * DAY_MS;
+  for (let at = Date.UTC(1975, 0); at < Date.UTC(2035, 0); at += step) {
+    const next = aheadAt(at + step);
+    if (aheadAt(at) === next) continue;
+    let before = at;
+    let first = at + step;
+    while (first - before > 1_000) {
+      const middle = Math.floor((before + first) / 2_000) * 1_000;
+      if (aheadAt(middle) === next) first = middle;
+      else before = middle;
+    }
+    changes.push(first);
+  }
+  return changes;
+}
 
 describe("Calendar", () => {
   test("a day of Berlin is 23 hours long in March, 25 in October, and 24 otherwise", () => {
@@ -62,25 +110,37 @@ describe("Calendar", () => {
 
   test("W7 days follow each other without gap or overlap, and begin when the wall clock says so", () => {
     fc.assert(
-      fc.property(zones, fc.integer({ min: 0, max: 23 }), instants, (timeZone, hour, instant) => {
-        const calendar = new Calendar(timeZone, hour * HOUR_MS);
-        const nominal = calendar.nominal(instant);
-        const start = calendar.instant(nominal);
-        const end = calendar.instant(nominal + DAY_MS);
-        expect(start <= instant && instant < end).toBe(true);
-        expect(calendar.nominal(start)).toBe(nominal);
-        expect(calendar.nominal(end - 1)).toBe(nominal);
-        expect(calendar.nominal(end)).toBe(nominal + DAY_MS);
-        expect((end - start) / HOUR_MS).toBeGreaterThanOrEqual(23);
-        expect((end - start) / HOUR_MS).toBeLessThanOrEqual(25);
-        // The wall clock shows the hour of the beginning, unless it was skipped; and before it another day.
-        const shown = wallClock(timeZone, start);
-        const wanted = new Date(nominal).toISOString().slice(0, 19).replace("T", " ");
-        expect(shown >= wanted).toBe(true);
-        if (shown !== wanted) expect(wallClock(timeZone, start - 1) < wanted).toBe(true);
-      }),
+      fc.property(
+        zones,
+        fc.integer({ min: 0, max: DAY_MS - 1 }),
+        instants,
+        (timeZone, dayStartMs, instant) => {
+          expectDay(new Calendar(timeZone, dayStartMs), instant);
+        },
+      ),
       { numRuns: 300 },
     );
+  });
+
+  test.each(ZONES)(
+    "W7 days around every change of the clocks since 1975, whenever they begin: %s",
+    (timeZone) => {
+      const changes = clockChanges(timeZone);
+      for (let minutes = 0; minutes < 24 * 60; minutes += minutes < 120 || minutes >= 1_380 ? 30 : 420) {
+        const calendar = new Calendar(timeZone, minutes * 60_000);
+        for (const change of changes)
+          for (const instant of [change - 1, change, change + 3 * HOUR_MS, change + DAY_MS])
+            expectDay(calendar, instant);
+      }
+    },
+  );
+
+  test("W7 a day that a zone left out has no length", () => {
+    const calendar = new Calendar("Pacific/Apia", 0);
+    const leftOut = Date.parse("2011-12-30T00:00:00Z");
+    expect(calendar.instant(leftOut)).toBe(calendar.instant(leftOut + DAY_MS));
+    expect(calendar.nominal(calendar.instant(leftOut))).toBe(leftOut + DAY_MS);
+    expect(calendar.nominal(calendar.instant(leftOut) - 1)).toBe(leftOut - DAY_MS);
   });
 
   test("W4 panes of days in a time zone follow each other too", () => {
