@@ -19,7 +19,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
-    reporters: ["default", "./test/support/totals-reporter.ts"],
+    reporters: ["./test/support/totals-reporter.ts", "default"],
     // Far above what any test takes on a slow machine: single waits have deadlines (test/support/wait-for.ts) that say
     // what did not come true.
     testTimeout: 300_000,

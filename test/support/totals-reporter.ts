@@ -2,7 +2,8 @@ import type { Reporter, TestModule, Vitest } from "vitest/node";
 
 /**
  * Makes the last line of a run a plain `N passed, N failed` (`, N skipped` when there are any), for scripts that add
- * up several runs. A file that could not be loaded and an error outside any test count as one failure each.
+ * up several runs. A file that could not be loaded and an error outside any test count as one failure each. What
+ * failed is listed by name first, one line each, before anybody tells it at length.
  *
  * The default export is what vitest loads a reporter by.
  */
@@ -25,6 +26,7 @@ export default class TotalsReporter implements Reporter {
     this.#failed = unhandledErrors.length;
     this.#skipped = 0;
     for (const module of modules) this.#count(module);
+    if (unhandledErrors.length > 0) process.stdout.write(`FAILED: ${unhandledErrors.length} errors outside any test\n`);
   }
 
   #count(module: TestModule): void {
@@ -33,9 +35,13 @@ export default class TotalsReporter implements Reporter {
       const { state } = test.result();
       if (state === "passed") this.#passed++;
       else if (state === "skipped") this.#skipped++;
-      else failedInside++;
+      else {
+        failedInside++;
+        process.stdout.write(`FAILED: ${module.relativeModuleId} > ${test.fullName}\n`);
+      }
     }
     const failedOutside = failedInside === 0 && module.state() === "failed" ? 1 : 0;
+    if (failedOutside > 0) process.stdout.write(`FAILED: ${module.relativeModuleId}\n`);
     this.#failed += failedInside + failedOutside;
   }
 
