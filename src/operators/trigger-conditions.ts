@@ -1,10 +1,18 @@
-// Conditions — triggers composed of smaller ones: `afterWatermark({ early: afterCount(100) })`, `anyOf`, `allOf`, `inOrder`.
+// Conditions — what triggers are composed of: `afterWatermark({ early: afterCount(100) })`, `anyOf`, `allOf`, `inOrder`.
 //
 // A condition is a state machine per window. Records and time change its state; when it is ready the window fires, and the
-// condition says what follows: another state, or that it is over. `repeatedly` starts again what is over. A window whose
-// whole condition is over never fires again, and forgets what comes later.
+// condition says what follows: another state, perhaps one in which it is over. `repeatedly` starts again what is over. A
+// window whose whole condition is over never fires again, and forgets what comes later.
 //
-// Time is compared with the watermark and the clock, timers only make sure that somebody looks.
+// When windows become one, so do their conditions, part by part, also those that are over (law W12): the end of a longer
+// window has yet to come, and what waits for it begins again.
+//
+// Time is compared with the watermark and the clock, timers only make sure that somebody looks. Parts of a condition may
+// wait for the same moment, that is for one timer: whenever the window fires, the timers of its old state are deleted and
+// those of the new one are set.
+//
+// Owns:      the smallest conditions, and the trigger that a condition makes.
+// Does not:  compose them (composed-conditions.ts), read options (triggers.ts).
 //
 // Law W10  (docs/laws.md) The state of merged windows does not depend on the order in which they merge.
 //
@@ -12,34 +20,42 @@
 import type { TimeDomain } from "../time/window.ts";
 import type { Trigger, TriggerContext, TriggerResult } from "./trigger.ts";
 
-/** The condition is over: it will not be ready again. */
-const OVER = "over";
+/** State of a condition that is over: it will not be ready again. Composed conditions remember which part is. */
+export const OVER = "over";
 
-type Context = Omit<TriggerContext<never>, "state">;
+export type ConditionContext = Omit<TriggerContext<never>, "state">;
 
 /** When a window emits, as a part that can be composed. Made by the functions of `triggers`. */
 export interface TriggerCondition {
   readonly label: string;
   readonly clocks: readonly TimeDomain[];
   /**
-   * Its turn comes while the window holds records already: the first state; sets its timers. Default: undefined, nothing
-   * happens before the next record.
+   * Its turn comes while the window holds records already: the first state. Default: undefined, nothing happens before the
+   * next record.
    */
-  begin?(context: Context): unknown;
-  /** @param state undefined at the beginning */
-  onElement(state: unknown, context: Context): unknown;
-  isReady(state: unknown, context: Context): boolean;
-  /** Called when ready. @returns the next state, or OVER */
-  onFire(state: unknown, context: Context): unknown;
-  /** The state of the window that took the place of windows with these states; sets its timers. */
-  merge(states: readonly unknown[], context: Context): unknown;
+  begin?(context: ConditionContext): unknown;
   /**
-   * It was over, and its window has become part of a longer one: its state when it begins again, or OVER. Default: OVER.
-   * What ended with the old window begins again, because the longer one has yet to end.
+   * A record came. Sets the timers that the next state waits for and this one did not.
+   *
+   * @param state undefined at the beginning; never one that is over
    */
-  reopen?(context: Context): unknown;
-  /** Deletes timers. */
-  clear(state: unknown, context: Context): void;
+  onElement(state: unknown, context: ConditionContext): unknown;
+  /** @param state never one that is over */
+  isReady(state: unknown, context: ConditionContext): boolean;
+  /** Called when ready. @returns the next state; its timers are set afterwards */
+  onFire(state: unknown, context: ConditionContext): unknown;
+  /** It will not be ready again, unless its window becomes part of a longer one. */
+  isOver(state: unknown): boolean;
+  /**
+   * The state of the window that took the place of windows with these states; its timers are set afterwards.
+   *
+   * @param states at least one; undefined for a window in which it has yet to begin
+   */
+  merge(states: readonly unknown[], context: ConditionContext): unknown;
+  /** Sets the timers that the state waits for. */
+  arm(state: unknown, context: ConditionContext): void;
+  /** Deletes them. */
+  clear(state: unknown, context: ConditionContext): void;
 }
 
 /** Ready once, when `records` have come. */
@@ -51,26 +67,34 @@ export function afterCount(records: number): TriggerCondition {
     onElement: (state) => seen(state) + 1,
     isReady: (state) => seen(state) >= records,
     onFire: () => OVER,
-    merge: (states) => states.reduce<number>((sum, state) => sum + seen(state), 0),
+    isOver: (state) => state === OVER,
+    merge: (states) =>
+      states.includes(OVER) ? OVER : states.reduce<number>((sum, one) => sum + seen(one), 0),
+    arm() {},
     clear() {},
   });
 }
 
 /** Ready once, so long after the first record on the clock. */
 export function afterProcessingTime(delayMs: number): TriggerCondition {
-  const arm = (dueMs: number, context: Context): number => {
-    context.timers.processing(dueMs);
-    return dueMs;
-  };
   return Object.freeze<TriggerCondition>({
     label: `${delayMs} ms after the first record`,
     clocks: ["processing"],
-    onElement: (state, context) => state ?? arm(context.nowMs + delayMs, context),
+    onElement(state, { nowMs, timers }) {
+      if (state === undefined) timers.processing(nowMs + delayMs);
+      return state ?? nowMs + delayMs;
+    },
     isReady: (state, { nowMs }) => state !== undefined && nowMs >= (state as number),
     onFire: () => OVER,
-    merge(states, context) {
+    isOver: (state) => state === OVER,
+    merge(states) {
+      if (states.includes(OVER)) return OVER;
       const due = states.filter((state) => state !== undefined) as number[];
-      return due.length === 0 ? undefined : arm(Math.min(...due), context);
+      return due.length === 0 ? undefined : Math.min(...due);
+    },
+    arm(state, { nowMs, timers }) {
+      // What has come already is seen whenever something else happens.
+      if (typeof state === "number" && state > nowMs) timers.processing(state);
     },
     clear(state, { timers }) {
       if (typeof state === "number") timers.deleteProcessing(state);
@@ -83,264 +107,70 @@ export function afterEndOfWindow(): TriggerCondition {
   return END_OF_WINDOW;
 }
 
+/** `true` while it waits for the end, with records. */
 const END_OF_WINDOW: TriggerCondition = Object.freeze<TriggerCondition>({
   label: "end of window",
   clocks: ["event"],
-  begin(context) {
-    if (hasEnded(context)) return undefined;
-    armAtEnd(context);
-    return true;
-  },
-  reopen(context) {
-    if (hasEnded(context)) return OVER;
-    armAtEnd(context);
-    return true;
-  },
+  begin: (context) => (hasEnded(context) ? undefined : true),
   onElement(_state, context) {
     armAtEnd(context);
     return true;
   },
   isReady: (state, context) => state === true && hasEnded(context),
   onFire: () => OVER,
+  isOver: (state) => state === OVER,
   merge(states, context) {
-    if (!states.includes(true)) return undefined;
-    armAtEnd(context);
-    return true;
+    // Where it has yet to be ready, records wait for it.
+    if (!hasEnded(context) || states.includes(true)) return true;
+    return states.includes(undefined) ? undefined : OVER;
+  },
+  arm: (state, context) => {
+    if (state === true) armAtEnd(context);
   },
   clear(_state, { window, timers }) {
     timers.deleteEvent(window.end - 1);
   },
 });
 
-interface Phases {
-  readonly isLate: boolean;
-  readonly inner: unknown;
-}
-
-const BEFORE_END: Phases = Object.freeze({ isLate: false, inner: undefined });
-
-/**
- * Ready whenever `early` is, until the watermark passes the end of the window; then once; then whenever `late` is. Without
- * `late` it is over at the end of the window.
- */
-export function afterWatermark(
-  early: TriggerCondition | undefined,
-  late: TriggerCondition | undefined,
-): TriggerCondition {
-  const before = early && repeatedly(early);
-  const after = late && repeatedly(late);
-  const part = ({ isLate }: Phases): TriggerCondition | undefined => (isLate ? after : before);
-  const read = (state: unknown): Phases => (state ?? BEFORE_END) as Phases;
-  const begin = (context: Context): Phases => {
-    armAtEnd(context);
-    return { isLate: false, inner: before?.begin?.(context) };
-  };
-  return Object.freeze<TriggerCondition>({
-    label: `end of window${early === undefined ? "" : `, early ${early.label}`}${late === undefined ? "" : `, late ${late.label}`}`,
-    clocks: unionOf([END_OF_WINDOW, ...(early ? [early] : []), ...(late ? [late] : [])]),
-    begin,
-    reopen: (context) => (hasEnded(context) ? OVER : begin(context)),
-    onElement(state, context) {
-      const phases = read(state);
-      if (!phases.isLate) armAtEnd(context);
-      return { isLate: phases.isLate, inner: part(phases)?.onElement(phases.inner, context) };
-    },
-    isReady(state, context) {
-      const phases = read(state);
-      if (!phases.isLate && hasEnded(context)) return true;
-      return part(phases)?.isReady(phases.inner, context) === true;
-    },
-    onFire(state, context) {
-      const phases = read(state);
-      if (phases.isLate || !hasEnded(context))
-        return { isLate: phases.isLate, inner: part(phases)?.onFire(phases.inner, context) };
-      before?.clear(phases.inner, context);
-      return after === undefined ? OVER : { isLate: true, inner: undefined };
-    },
-    merge(states, context) {
-      // A window that has not ended yet will end once more, whatever happened to its parts.
-      const ended = hasEnded(context);
-      const isLate = ended && states.some((state) => read(state).isLate);
-      if (!ended) armAtEnd(context);
-      const inner = states.filter((state) => read(state).isLate === isLate).map((state) => read(state).inner);
-      return { isLate, inner: (isLate ? after : before)?.merge(inner, context) };
-    },
-    clear(state, context) {
-      const phases = read(state);
-      part(phases)?.clear(phases.inner, context);
-      context.timers.deleteEvent(context.window.end - 1);
-    },
-  });
-}
-
-/** Ready whenever the condition is; starts again when it is over. */
-export function repeatedly(condition: TriggerCondition): TriggerCondition {
-  return Object.freeze<TriggerCondition>({
-    ...condition,
-    label: `repeatedly ${condition.label}`,
-    onFire(state, context) {
-      const next = condition.onFire(state, context);
-      if (next !== OVER) return next;
-      condition.clear(state, context);
-      return undefined;
-    },
-  });
-}
-
-/** Ready when one of them is; over as soon as one of them is over. */
-export function anyOf(conditions: readonly TriggerCondition[]): TriggerCondition {
-  return parallel("any", conditions, (some) => some.includes(true));
-}
-
-/** Ready when all of them are; over when all of them are over. */
-export function allOf(conditions: readonly TriggerCondition[]): TriggerCondition {
-  return parallel("all", conditions, (some) => !some.includes(false));
-}
-
-function parallel(
-  word: string,
-  conditions: readonly TriggerCondition[],
-  decide: (answers: readonly boolean[]) => boolean,
-): TriggerCondition {
-  const read = (state: unknown): readonly unknown[] =>
-    (state ?? conditions.map(() => undefined)) as readonly unknown[];
-  return Object.freeze<TriggerCondition>({
-    label: `${word} of (${conditions.map(({ label }) => label).join("; ")})`,
-    clocks: unionOf(conditions),
-    begin: (context) => conditions.map((condition) => condition.begin?.(context)),
-    onElement: (state, context) =>
-      read(state).map((one, i) => (one === OVER ? OVER : conditions[i]?.onElement(one, context))),
-    isReady: (state, context) =>
-      decide(read(state).map((one, i) => one === OVER || conditions[i]?.isReady(one, context) === true)),
-    onFire(state, context) {
-      const next = read(state).map((one, i) => {
-        const condition = conditions[i] as TriggerCondition;
-        if (one === OVER || !condition.isReady(one, context)) return one;
-        const after = condition.onFire(one, context);
-        if (after === OVER) condition.clear(one, context);
-        return after;
-      });
-      return decide(next.map((one) => one === OVER)) ? OVER : next;
-    },
-    merge: (states, context) =>
-      conditions.map((condition, i) => {
-        const going = states.map((state) => read(state)[i]).filter((one) => one !== OVER);
-        return going.length === 0 ? reopened(condition, context) : condition.merge(going, context);
-      }),
-    reopen(context) {
-      const next = conditions.map((condition) => reopened(condition, context));
-      // One that is over ends `any` whichever it was: it need not have been the end of the window.
-      return decide(next.map((one) => one === OVER)) ? OVER : next;
-    },
-    clear(state, context) {
-      read(state).forEach((one, i) => {
-        if (one !== OVER) conditions[i]?.clear(one, context);
-      });
-    },
-  });
-}
-
-interface Position {
-  readonly at: number;
-  readonly inner: unknown;
-}
-
-/** One after the other: the next begins when the one before it is over. Over after the last one. */
-export function inOrder(conditions: readonly TriggerCondition[]): TriggerCondition {
-  const read = (state: unknown): Position => (state ?? { at: 0, inner: undefined }) as Position;
-  const condition = ({ at }: Position): TriggerCondition => conditions[at] as TriggerCondition;
-  const beginAt = (at: number, context: Context): Position => ({
-    at,
-    inner: conditions[at]?.begin?.(context),
-  });
-  const reopenBefore = (end: number, context: Context): Position | undefined => {
-    for (let at = 0; at < end; at++) {
-      const inner = reopened(conditions[at] as TriggerCondition, context);
-      if (inner !== OVER) return { at, inner };
-    }
-    return undefined;
-  };
-  return Object.freeze<TriggerCondition>({
-    label: `in order (${conditions.map(({ label }) => label).join("; ")})`,
-    clocks: unionOf(conditions),
-    begin: (context) => beginAt(0, context),
-    onElement(state, context) {
-      const position = read(state);
-      return { at: position.at, inner: condition(position).onElement(position.inner, context) };
-    },
-    isReady(state, context) {
-      const position = read(state);
-      return condition(position).isReady(position.inner, context);
-    },
-    onFire(state, context) {
-      const position = read(state);
-      const next = condition(position).onFire(position.inner, context);
-      if (next !== OVER) return { at: position.at, inner: next };
-      condition(position).clear(position.inner, context);
-      return position.at + 1 === conditions.length ? OVER : beginAt(position.at + 1, context);
-    },
-    merge(states, context) {
-      const again = reopenBefore(Math.min(...states.map((state) => read(state).at)), context);
-      if (again !== undefined) return again;
-      const at = Math.min(...states.map((state) => read(state).at));
-      const inner = states.filter((state) => read(state).at === at).map((state) => read(state).inner);
-      return { at, inner: (conditions[at] as TriggerCondition).merge(inner, context) };
-    },
-    reopen: (context) => reopenBefore(conditions.length, context) ?? OVER,
-    clear(state, context) {
-      const position = read(state);
-      condition(position).clear(position.inner, context);
-    },
-  });
-}
-
 /** The condition as the trigger of a window. */
 export function conditionTrigger(condition: TriggerCondition): Trigger<unknown, unknown> {
   const judge = (context: TriggerContext<unknown>): TriggerResult => {
     const { state } = context;
-    if (!condition.isReady(state, context as Context)) return "continue";
-    context.state = condition.onFire(state, context as Context);
-    if (context.state !== OVER) return "fire";
-    condition.clear(state, context as Context);
-    return "fireAndPurge";
+    if (!condition.isReady(state, context as ConditionContext)) return "continue";
+    condition.clear(state, context as ConditionContext);
+    context.state = condition.onFire(state, context as ConditionContext);
+    if (condition.isOver(context.state)) return "fireAndPurge";
+    condition.arm(context.state, context as ConditionContext);
+    return "fire";
   };
   const onTime = (_time: number, context: TriggerContext<unknown>): TriggerResult =>
-    context.state === OVER ? "continue" : judge(context);
+    condition.isOver(context.state) ? "continue" : judge(context);
   return Object.freeze<Trigger<unknown, unknown>>({
     label: condition.label,
     clocks: condition.clocks,
     onElement(_record, context) {
-      if (context.state === OVER) return "purge";
-      context.state = condition.onElement(context.state, context as Context);
+      if (condition.isOver(context.state)) return "purge";
+      context.state = condition.onElement(context.state, context as ConditionContext);
       return judge(context);
     },
     onEventTime: onTime,
     onProcessingTime: onTime,
     onMerge(states, context) {
-      const going = states.filter((state) => state !== OVER);
-      context.state =
-        going.length === 0
-          ? reopened(condition, context as Context)
-          : condition.merge(going, context as Context);
+      // Nothing waits in a window that is over: it has no say in when the others fire.
+      const going = states.filter((state) => !condition.isOver(state));
+      context.state = condition.merge(going.length === 0 ? states : going, context as ConditionContext);
+      if (!condition.isOver(context.state)) condition.arm(context.state, context as ConditionContext);
     },
     clear(context) {
-      if (context.state !== OVER) condition.clear(context.state, context as Context);
+      if (!condition.isOver(context.state)) condition.clear(context.state, context as ConditionContext);
     },
   });
 }
 
-function reopened(condition: TriggerCondition, context: Context): unknown {
-  return condition.reopen === undefined ? OVER : condition.reopen(context);
-}
-
-function hasEnded({ window, watermark }: Context): boolean {
+export function hasEnded({ window, watermark }: ConditionContext): boolean {
   return watermark >= window.end - 1;
 }
 
-function armAtEnd(context: Context): void {
+export function armAtEnd(context: ConditionContext): void {
   if (!hasEnded(context)) context.timers.event(context.window.end - 1);
-}
-
-function unionOf(conditions: readonly TriggerCondition[]): readonly TimeDomain[] {
-  return [...new Set(conditions.flatMap(({ clocks }) => clocks))];
 }

@@ -95,8 +95,9 @@ const PROCESSING_TIME: Trigger<unknown, never> = Object.freeze<Trigger<unknown, 
     return "continue";
   },
   onProcessingTime: (time, { window }) => (time === window.end ? "fire" : "continue"),
-  onMerge(_states, { window, timers }) {
-    timers.processing(window.end);
+  onMerge(_states, { window, nowMs, timers }) {
+    // When the clock has reached the end already, the record that made the windows meet sets the timer.
+    if (window.end > nowMs) timers.processing(window.end);
   },
   clear({ window, timers }) {
     timers.deleteProcessing(window.end);

@@ -1,7 +1,9 @@
 // triggers, evictors — what users call to say when windows emit, and what is taken out of them.
 import { checkOptions, checkWholeNumber, InvalidOptionError } from "../core/options.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
+import { afterWatermark, allOf, anyOf, inOrder, repeatedly } from "./composed-conditions.ts";
 import { type Evictor, lastRecords, nearRecords, newestRecords } from "./evictor.ts";
+import { withTimeout } from "./timeout-trigger.ts";
 import {
   type AnyTrigger,
   eventTime,
@@ -16,14 +18,16 @@ import {
   afterCount,
   afterEndOfWindow,
   afterProcessingTime,
-  afterWatermark,
-  allOf,
-  anyOf,
   conditionTrigger,
-  inOrder,
-  repeatedly,
   type TriggerCondition,
 } from "./trigger-conditions.ts";
+
+export interface TimeoutOptions {
+  /** `event`: since the newest record's time; also what is left at the end of the input is emitted. Default `processing`. */
+  readonly time?: "processing" | "event";
+  /** Whether the window emits what it holds before it is forgotten. Default true. */
+  readonly emit?: boolean;
+}
 
 export interface AfterWatermarkOptions {
   /** Results before the end of the window, whenever this is ready. Default none. */
@@ -53,6 +57,12 @@ export interface Triggers {
   /** As `trigger`, but the window forgets what it has emitted. */
   purging<T>(trigger: Trigger<T> | TriggerCondition): Trigger<T>;
 
+  /**
+   * As `trigger`; but a window to which no record has come for so long emits what it holds and is forgotten. On the global
+   * window, which nothing else ends, so that keys which fall silent leave nothing behind.
+   */
+  timeout<T>(trigger: Trigger<T> | TriggerCondition, after: Duration, options?: TimeoutOptions): Trigger<T>;
+
   /** When the watermark passes the end of the window; before that and afterwards as often as the options say. */
   afterWatermark(options?: AfterWatermarkOptions): TriggerCondition;
   /** Once, when the watermark has passed the end of the window. */
@@ -80,6 +90,16 @@ export const triggers: Triggers = Object.freeze<Triggers>({
   continuousProcessingTime: (interval) =>
     everyProcessingTime(parseDuration(interval, "interval of a trigger", "positive")),
   purging: <T>(trigger: Trigger<T> | TriggerCondition): Trigger<T> => purging(asTrigger(trigger)),
+  timeout(trigger, after, options = {}) {
+    checkOptions("trigger timeout", options, ["time", "emit"]);
+    const { time = "processing", emit = true } = options;
+    if (time !== "processing" && time !== "event")
+      throw new InvalidOptionError("trigger timeout", "time", time, '"processing" or "event"');
+    if (typeof emit !== "boolean")
+      throw new InvalidOptionError("trigger timeout", "emit", emit, "true or false");
+    const afterMs = parseDuration(after, "timeout of a trigger", "positive");
+    return withTimeout(asTrigger(trigger), { afterMs, time, emit });
+  },
   afterWatermark(options = {}) {
     checkOptions("trigger afterWatermark", options, ["early", "late"]);
     for (const part of ["early", "late"] as const)

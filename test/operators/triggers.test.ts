@@ -1,10 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidOptionError } from "../../src/core/options.ts";
 import { count } from "../../src/operators/aggregates.ts";
-import type { Trigger, TriggerContext } from "../../src/operators/trigger.ts";
+import type { Trigger } from "../../src/operators/trigger.ts";
 import type { TriggerCondition } from "../../src/operators/trigger-conditions.ts";
-import { asTrigger, evictors, triggers } from "../../src/operators/triggers.ts";
+import { evictors, triggers } from "../../src/operators/triggers.ts";
 import type { WindowResult } from "../../src/operators/window.ts";
 import { type OperatorHarness, operatorHarness } from "../../src/testing/index.ts";
 import { globalWindow } from "../../src/time/global-window.ts";
@@ -140,43 +139,6 @@ describe("composed triggers", () => {
     expect(harness.state).toEqual({ entries: 0, timers: 0 });
   });
 
-  test("W10 the state of merged windows does not depend on their order", () => {
-    const conditions = fc.constantFrom(
-      afterCount(4),
-      afterEndOfWindow(),
-      afterProcessingTime(5),
-      afterWatermark({ early: afterCount(3), late: afterCount(2) }),
-      anyOf(afterCount(3), afterEndOfWindow()),
-      allOf(afterCount(3), afterProcessingTime(5)),
-      inOrder(afterCount(2), afterCount(3)),
-      repeatedly(inOrder(afterCount(2), afterEndOfWindow())),
-    );
-    fc.assert(
-      fc.property(
-        conditions,
-        fc.array(fc.tuple(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 20 })), {
-          minLength: 1,
-          maxLength: 4,
-        }),
-        fc.integer({ min: 0, max: 30 }),
-        (condition, windows, watermark) => {
-          const trigger = asTrigger(condition);
-          const states = windows.map(([records, nowMs]) => {
-            const context = contextAt(watermark - 10, nowMs);
-            for (let i = 0; i < records; i++) trigger.onElement(undefined as never, context.at);
-            return context.at.state;
-          });
-          const merged = (order: readonly unknown[]): unknown => {
-            const context = contextAt(watermark, 20);
-            trigger.onMerge?.(order, context.at);
-            return [context.at.state, [...context.timers].sort()];
-          };
-          expect(merged([...states].reverse())).toEqual(merged(states));
-        },
-      ),
-    );
-  });
-
   test("refuses what makes no trigger and no evictor", () => {
     expect(() => triggers.count(0)).toThrow(InvalidOptionError);
     expect(() => afterCount(1.5)).toThrow(InvalidOptionError);
@@ -186,23 +148,3 @@ describe("composed triggers", () => {
     expect(() => evictors.delta(Number.NaN, () => 0)).toThrow(InvalidOptionError);
   });
 });
-
-function contextAt(watermark: number, nowMs: number): { at: TriggerContext<unknown>; timers: Set<string> } {
-  const timers = new Set<string>();
-  return {
-    timers,
-    at: {
-      window: { start: 0, end: 20 },
-      timestamp: 5,
-      watermark,
-      nowMs,
-      state: undefined,
-      timers: {
-        event: (time) => void timers.add(`event ${time}`),
-        deleteEvent: (time) => void timers.delete(`event ${time}`),
-        processing: (time) => void timers.add(`processing ${time}`),
-        deleteProcessing: (time) => void timers.delete(`processing ${time}`),
-      },
-    },
-  };
-}

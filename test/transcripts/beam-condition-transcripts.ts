@@ -77,6 +77,46 @@ const alreadyFinished = (name: string, trigger: ReturnType<typeof asTrigger>): W
   ],
 });
 
+/** One condition of two is enough. */
+const anyOfTwo = (name: string, counts: readonly [number, number], fires: boolean): WindowTranscript => ({
+  name: `AfterFirst ${name}, counts of ${counts.join(" and ")}`,
+  windows: {
+    assigner: tumbling(10),
+    trigger: asTrigger(anyOf(afterCount(counts[0]), afterCount(counts[1]))),
+  },
+  steps: [
+    ...input(1),
+    expected(...(fires ? [values([1], 0, 10, early)] : [])),
+    // Over, or not there yet.
+    ...(fires ? [...input(2, 3, 4), expected()] : []),
+  ],
+});
+
+/** What ends with a window begins again when it grows, and counts from there. */
+const untilFiveOrEnd = asTrigger(
+  inOrder(anyOf(afterCount(5), afterEndOfWindow()), repeatedly(afterCount(1))),
+);
+
+/** Results of one window of [0, 100) with one record each, of the named timings. */
+const timings = (
+  name: string,
+  trigger: ReturnType<typeof afterWatermark>,
+  [beforeEnd, afterwards]: readonly [boolean, boolean],
+): WindowTranscript => ({
+  name: `AfterWatermark ${name}, with counts of one`,
+  windows: { assigner: tumbling(100), trigger: asTrigger(trigger), ...kept },
+  steps: [
+    ...input(1),
+    expected(...(beforeEnd ? [values([1], 0, 100, early)] : [])),
+    watermark(98),
+    expected(),
+    watermark(99),
+    expected(values([1], 0, 100, onTime)),
+    ...input(2),
+    expected(...(afterwards ? [values([1, 2], 0, 100, late)] : [])),
+  ],
+});
+
 const endThenEach = asTrigger(inOrder(afterEndOfWindow(), repeatedly(afterCount(1))));
 const earlyAndLate = asTrigger(afterWatermark({ early: afterCount(100), late: afterCount(1) }));
 const fifteenMinutes = afterProcessingTime("15m");
@@ -213,6 +253,34 @@ export const beamConditionTranscripts: readonly WindowTranscript[] = [
     windows: { assigner: globalWindow(), trigger: asTrigger(repeatedly(fifteenMinutes)) },
     steps: [...input(1), expected(), clock(15 * 60_000), expected({ value: [1] }), clock(60 * 60_000)],
   },
+  anyOfTwo("testNeitherShouldFireFixedWindows", [2, 3], false),
+  anyOfTwo("testOnlyT1ShouldFireFixedWindows", [1, 2], true),
+  anyOfTwo("testOnlyT2ShouldFireFixedWindows", [2, 1], true),
+  anyOfTwo("testBothShouldFireFixedWindows", [1, 1], true),
+  {
+    name: "AfterFirst and OrFinally testShouldFireAfterMerge, with single records instead of the last bundle",
+    windows: { assigner: session(10), trigger: untilFiveOrEnd, ...kept },
+    steps: [
+      ...input(1),
+      expected(),
+      watermark(11),
+      expected(values([1], 1, 11, onTime)),
+      ...input(5),
+      expected(),
+      ...input(1, 2, 3),
+      expected(),
+      ...input(4),
+      expected(values([1, 1, 2, 3, 4, 5], 1, 15, early)),
+      ...input(5),
+      expected(values([1, 1, 2, 3, 4, 5, 5], 1, 15, early)),
+    ],
+  },
+  timings("testEarlyAndAtWatermark", afterWatermark({ early: afterCount(1) }), [true, false]),
+  timings("testAtWatermarkAndLate", afterWatermark({ late: afterCount(1) }), [false, true]),
+  timings("testEarlyAndAtWatermarkAndLate", afterWatermark({ early: afterCount(1), late: afterCount(1) }), [
+    true,
+    true,
+  ]),
   {
     name: "OrFinally testActualFiresAndFinishes",
     windows: { assigner: tumbling(100), trigger: asTrigger(anyOf(afterCount(2), afterCount(100))) },

@@ -7,11 +7,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { pattern } from "../../src/dataflow/pattern.ts";
-import {
-  patternOperator,
-  TIMED_OUT_TAG,
-  type TimedOutMatch,
-} from "../../src/operators/pattern/pattern-operator.ts";
+import { TIMED_OUT_TAG, type TimedOutMatch } from "../../src/operators/pattern/pattern-definition.ts";
+import { patternOperator } from "../../src/operators/pattern/pattern-operator.ts";
 import {
   noSkip,
   type SkipStrategy,

@@ -2,16 +2,15 @@
 import { describe, expect, test } from "vitest";
 import { ManualClock } from "../../src/core/clock.ts";
 import { collectList, sum } from "../../src/operators/aggregates.ts";
-import {
-  LATE_TAG,
-  type WindowDefinition,
-  type WindowResult,
-  windowOperator,
-} from "../../src/operators/window.ts";
+import { LATE_TAG } from "../../src/operators/event-time.ts";
+import { type WindowDefinition, type WindowResult, windowOperator } from "../../src/operators/window.ts";
 import { KeyedHarness } from "../support/keyed-harness.ts";
 import { beamConditionTranscripts } from "./beam-condition-transcripts.ts";
+import { beamDefaultTranscripts } from "./beam-default-transcripts.ts";
 import { beamTriggerTranscripts } from "./beam-trigger-transcripts.ts";
+import { flinkClockTranscripts } from "./flink-clock-transcripts.ts";
 import { flinkEvictionTranscripts } from "./flink-eviction-transcripts.ts";
+import { flinkSqlWindowTranscripts } from "./flink-sql-window-transcripts.ts";
 import { flinkWindowTranscripts } from "./flink-window-transcripts.ts";
 import type { Entry, ExpectedResult, WindowTranscript } from "./window-transcript.ts";
 
@@ -92,11 +91,17 @@ describe("Flink's evicting window operator test", () => {
 
 for (const fold of ["aggregate", "apply"] as const) {
   describe(`Flink's window operator test, ${fold}`, () => {
-    test.each(flinkWindowTranscripts)("$name", (transcript) => run(transcript, fold, true));
+    test.each([...flinkWindowTranscripts, ...flinkClockTranscripts])("$name", (transcript) =>
+      run(transcript, fold, true),
+    );
+  });
+  describe(`Flink's tests of the windows of its SQL, ${fold}`, () => {
+    test.each(flinkSqlWindowTranscripts)("$name", (transcript) => run(transcript, fold, true));
   });
   describe(`Beam's trigger transcripts, ${fold}`, () => {
-    test.each([...beamTriggerTranscripts, ...beamConditionTranscripts])("$name", (transcript) =>
-      run(transcript, fold, false),
+    test.each([...beamTriggerTranscripts, ...beamConditionTranscripts, ...beamDefaultTranscripts])(
+      "$name",
+      (transcript) => run(transcript, fold, false),
     );
   });
 }
