@@ -8,6 +8,7 @@
 // all persons to one split. The splits stay within n runs of each other in event time as long as they are read alike.
 import type { Json, Source, SourceBatch, SourceSplit, SplitReader } from "../connectors/contract.ts";
 import { checkRate, Schedule } from "../connectors/schedule.ts";
+import { ScheduledReader } from "../connectors/scheduled-reader.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { checkWholeNumber, InvalidOptionError } from "../core/options.ts";
 import type { Bid, NexmarkEvent } from "./events.ts";
@@ -110,57 +111,40 @@ interface ReaderParts<T> {
 /** A number when there is no rate; the schedule goes on where it was, so a restart catches up. */
 type ReaderPosition = number | { readonly next: number; readonly startMs: number };
 
-class NexmarkReader<T> implements SplitReader<T> {
+class NexmarkReader<T> extends ScheduledReader<T> {
   readonly #parts: ReaderParts<T>;
   /** From the end of one run of this split to the start of its next. */
   readonly #gap: number;
-  readonly #schedule: Schedule;
-  /** The next number of this split. */
-  #next: number;
-  /** Where the run that holds `#next` ends. */
+  /** Where the run that holds the next number ends. */
   #runEnd: number;
-  #closed = false;
 
   constructor(parts: ReaderParts<T>, split: SourceSplit, position: Json | undefined) {
     const { runLength, ratePerSecond, clock } = parts;
     const resumed = position as ReaderPosition | undefined;
+    const startMs = typeof resumed === "object" ? resumed.startMs : undefined;
+    const next = (typeof resumed === "object" ? resumed.next : resumed) ?? Number(split["run"]) * runLength;
+    super(new Schedule(clock, ratePerSecond, startMs), next);
     this.#parts = parts;
     this.#gap = (Number(split["of"]) - 1) * runLength;
-    this.#next = (typeof resumed === "object" ? resumed.next : resumed) ?? Number(split["run"]) * runLength;
-    this.#runEnd = this.#next - (this.#next % runLength) + runLength;
-    const startMs = typeof resumed === "object" ? resumed.startMs : undefined;
-    this.#schedule = new Schedule(clock, ratePerSecond, startMs);
+    this.#runEnd = next - (next % runLength) + runLength;
   }
 
-  read(maxRecords: number): SourceBatch<T> | Promise<SourceBatch<T>> {
-    const ready = this.#make(maxRecords);
-    if (ready.records.length > 0 || ready.end || this.#closed) return ready;
-    return this.#schedule
-      .whenDue(this.#next)
-      .then(() => (this.#closed ? this.#make(0) : this.read(maxRecords)));
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#schedule.release();
-  }
-
-  #make(maxRecords: number): SourceBatch<T> {
+  protected make(maxRecords: number): SourceBatch<T> {
     const { generator, fill, count, runLength } = this.#parts;
-    const { startMs, isPaced } = this.#schedule;
-    const limit = Math.min(count, this.#schedule.firstNotDue());
-    const ingestMs = isPaced ? this.#schedule.dueMs(this.#next) : undefined;
+    const { startMs, isPaced } = this.schedule;
+    const limit = Math.min(count, this.schedule.firstNotDue());
+    const ingestMs = isPaced ? this.schedule.dueMs(this.next) : undefined;
     const records: T[] = [];
-    while (records.length < maxRecords && this.#next < limit) {
+    while (records.length < maxRecords && this.next < limit) {
       // One number makes at most one record.
-      const to = Math.min(this.#runEnd, limit, this.#next + maxRecords - records.length);
-      fill(generator, this.#next, to, records);
-      this.#next = to;
+      const to = Math.min(this.#runEnd, limit, this.next + maxRecords - records.length);
+      fill(generator, this.next, to, records);
+      this.next = to;
       if (to < this.#runEnd) continue;
-      this.#next += this.#gap;
-      this.#runEnd = this.#next + runLength;
+      this.next += this.#gap;
+      this.#runEnd = this.next + runLength;
     }
-    const next = this.#next;
+    const next = this.next;
     const position: ReaderPosition = isPaced ? { next, startMs } : next;
     return { records, position, end: next >= count, ingestMs };
   }

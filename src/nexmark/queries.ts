@@ -113,15 +113,21 @@ export function nexmarkJob(query: NexmarkQuery, parts: NexmarkJobParts): Job {
       timestamp: (event) => event.dateTime,
       outOfOrderness: "4s",
     });
-    outputOf(nexmarkQueries[query], events, parts).to("rows", sink, sinkOptions);
+    nexmarkRows(query, events, parts).to("rows", sink, sinkOptions);
   });
 }
 
-function outputOf(
-  query: QueryDefinition,
+/**
+ * What a query gives, for jobs that do more than one thing with the events.
+ *
+ * @param events with event time; queries with windows need their watermarks
+ */
+export function nexmarkRows(
+  name: NexmarkQuery,
   events: Stream<NexmarkEvent>,
-  { changelog = false, sideInput }: NexmarkJobParts,
+  { changelog = false, sideInput }: Pick<NexmarkJobParts, "changelog" | "sideInput"> = {},
 ): Stream<object> {
+  const query = nexmarkQueries[name];
   if (query.result === "table")
     return changelog
       ? query.changes(events, "changelog").map("changes", withOp)

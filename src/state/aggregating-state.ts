@@ -1,6 +1,6 @@
 // AggregatingState — one accumulator per key, written record by record and read through its aggregate's result.
 import { type Aggregate, NoAccumulatorError } from "../core/aggregate.ts";
-import type { PeekableValue } from "./value-state.ts";
+import type { ValueState } from "./value-state.ts";
 
 /** An accumulator under the current key. */
 export interface AggregatingState<T, R> {
@@ -14,14 +14,14 @@ export interface AggregatingState<T, R> {
 /** Folds into any value state, with or without a time to live. */
 export class AggregatingOverValue<T, A, R> implements AggregatingState<T, R> {
   readonly #operator: string;
-  readonly #value: PeekableValue<A>;
+  readonly #value: ValueState<A>;
   readonly #aggregate: Aggregate<T, A, R>;
   readonly #copy: (accumulator: A) => A;
 
   /** @param copy of an accumulator that was handed out, through its codec */
   constructor(
     operator: string,
-    value: PeekableValue<A>,
+    value: ValueState<A>,
     aggregate: Aggregate<T, A, R>,
     copy: (accumulator: A) => A,
   ) {
@@ -49,7 +49,7 @@ export class AggregatingOverValue<T, A, R> implements AggregatingState<T, R> {
 
   /** What the aggregate never changes in place needs no copy to do it on. */
   #read(): A | undefined {
-    return this.#aggregate.immutable === true ? this.#value.peek() : this.#value.get();
+    return this.#aggregate.immutable === true ? (this.#value.peek() as A | undefined) : this.#value.get();
   }
 
   clear(): void {

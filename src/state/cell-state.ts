@@ -9,6 +9,7 @@ import { encodeAddress, type Namespace } from "../core/address.ts";
 import type { Codec } from "../core/codec.ts";
 import { InvariantError } from "../core/errors.ts";
 import { keyGroupOf } from "../core/key-group.ts";
+import { KeyMap } from "../core/key-map.ts";
 import { fitsMessagePack } from "../core/plain-data.ts";
 import type { StateLoad, StateShape } from "../core/ports/state-backend.ts";
 import { copyValue } from "./codec-calls.ts";
@@ -72,8 +73,8 @@ export abstract class CellState<C extends Cell> {
   /** The cell of the current address, once it was looked up; undefined also when it is absent. */
   protected cell: C | undefined = undefined;
   #namespace: Namespace = undefined;
-  #cells: Map<unknown, C> | undefined;
-  readonly #tables = new Map<Namespace, Map<unknown, C>>();
+  #cells: KeyMap<C> | undefined;
+  readonly #tables = new Map<Namespace, KeyMap<C>>();
   /** Addresses outside numbered namespaces: absent here means absent from storage. */
   #complete: boolean;
   /** The same holds in numbered namespaces above this one. */
@@ -182,7 +183,7 @@ export abstract class CellState<C extends Cell> {
 
   #insert(key: unknown): C {
     if (this.#cells === undefined) {
-      this.#cells = new Map();
+      this.#cells = new KeyMap();
       this.#tables.set(this.#namespace, this.#cells);
     }
     const cell = this.createCell(key, this.#namespace);
@@ -349,7 +350,7 @@ export abstract class CellState<C extends Cell> {
 
   // Eviction
 
-  /** All cells, oldest first; cells may be evicted while it runs. */
+  /** All cells; some may be added, and evicted, while it runs. */
   *cells(): Generator<C> {
     for (const cells of this.#tables.values()) yield* cells.values();
   }

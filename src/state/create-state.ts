@@ -18,7 +18,10 @@ import type { KeyScope } from "./key-scope.ts";
 import { ListCells } from "./list-state.ts";
 import { MapCells } from "./map-state.ts";
 import { storesPlainData } from "./migrations.ts";
-import { type PeekableValue, ReducingOverValue, ValueCells } from "./value-state.ts";
+import { ReducingOverValue, ValueCells, type ValueState } from "./value-state.ts";
+
+/** What a value state may hold; handles have the types of their descriptors. */
+type Stored = NonNullable<unknown>;
 
 export interface CreatedState {
   readonly cells: CellState<Cell>;
@@ -55,11 +58,11 @@ function createPlain(
       return created(cells, cells);
     }
     case "reducing": {
-      const cells = new ValueCells<unknown>(scope, name, codec, startsEmpty, undefined);
+      const cells = new ValueCells<Stored>(scope, name, codec, startsEmpty, undefined);
       return created(cells, new ReducingOverValue(scope.operator, cells, descriptor.reduce));
     }
     case "aggregating": {
-      const cells = new ValueCells<unknown>(scope, name, codec, startsEmpty, undefined);
+      const cells = new ValueCells<Stored>(scope, name, codec, startsEmpty, undefined);
       return created(cells, aggregatingOver(scope, name, cells, descriptor));
     }
     case "list": {
@@ -91,13 +94,13 @@ function createExpiring(
     case "value": {
       const cells = new ValueCells<Stamped<unknown>>(scope, name, stamped, startsEmpty, undefined, checked);
       const copyAbsent = (): unknown => copyValue(codec, descriptor.default, scope, name);
-      const value = new ExpiringValue<unknown, unknown>(cells, lifetime, copyAbsent);
+      const value = new ExpiringValue<unknown, unknown>(cells, lifetime, descriptor.default, copyAbsent);
       return created(cells, value, value);
     }
     case "reducing":
     case "aggregating": {
-      const cells = new ValueCells<Stamped<unknown>>(scope, name, stamped, startsEmpty, undefined, checked);
-      const value = new ExpiringValue<unknown>(cells, lifetime, () => undefined);
+      const cells = new ValueCells<Stamped<Stored>>(scope, name, stamped, startsEmpty, undefined, checked);
+      const value = new ExpiringValue<Stored>(cells, lifetime, undefined, () => undefined);
       const handle =
         descriptor.kind === "reducing"
           ? new ReducingOverValue(scope.operator, value, descriptor.reduce)
@@ -120,11 +123,11 @@ function createExpiring(
 function aggregatingOver(
   scope: KeyScope,
   name: string,
-  value: PeekableValue<unknown>,
-  { aggregate, codec }: AggregatingDescriptor<unknown, unknown, unknown>,
-): AggregatingOverValue<unknown, unknown, unknown> {
-  const copy = (accumulator: unknown): unknown =>
-    copyValue(codec as Codec<unknown>, accumulator, scope, name);
+  value: ValueState<Stored>,
+  { aggregate, codec }: AggregatingDescriptor<unknown, Stored, unknown>,
+): AggregatingOverValue<unknown, Stored, unknown> {
+  const copy = (accumulator: Stored): Stored =>
+    copyValue(codec as Codec<unknown>, accumulator, scope, name) as Stored;
   return new AggregatingOverValue(scope.operator, value, aggregate, copy);
 }
 

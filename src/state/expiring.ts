@@ -145,28 +145,34 @@ export class Lifetime {
 export class ExpiringValue<T, D = undefined> implements ValueState<T, D>, Expiring {
   readonly #inner: ValueCells<Stamped<T>>;
   readonly #lifetime: Lifetime;
-  readonly #absent: () => D;
+  readonly #absent: D;
+  readonly #copyAbsent: () => D;
 
-  constructor(inner: ValueCells<Stamped<T>>, lifetime: Lifetime, absent: () => D) {
+  /** @param copyAbsent a copy of `absent` that may be changed */
+  constructor(inner: ValueCells<Stamped<T>>, lifetime: Lifetime, absent: D, copyAbsent: () => D) {
     this.#inner = inner;
     this.#lifetime = lifetime;
     this.#absent = absent;
+    this.#copyAbsent = copyAbsent;
   }
 
   get(): T | D {
-    const value = this.#read(this.#inner.get());
-    return value === undefined ? this.#absent() : value;
-  }
-
-  /** As {@link get}, for callers that never change the value in place: without a copy, undefined when absent. */
-  peek(): T | undefined {
-    return this.#read(this.#inner.peek());
-  }
-
-  #read(stamped: Stamped<T> | undefined): T | undefined {
-    if (stamped === undefined || !this.#lifetime.lives(stamped)) return undefined;
+    const stamped = this.#inner.get();
+    if (stamped === undefined || !this.#lifetime.lives(stamped)) return this.#copyAbsent();
     if (this.#lifetime.prolongs(stamped)) this.#inner.set(this.#lifetime.stamp(stamped.value));
     return stamped.value;
+  }
+
+  /** Where reading prolongs the life, what is stored anew must be a value of its own: then it is copied. */
+  peek(): T | D {
+    if (this.#lifetime.readsProlong) return this.get();
+    const stamped = this.#inner.peek();
+    return stamped !== undefined && this.#lifetime.lives(stamped) ? stamped.value : this.#absent;
+  }
+
+  has(): boolean {
+    const stamped = this.#inner.peek();
+    return stamped !== undefined && this.#lifetime.lives(stamped);
   }
 
   set(value: T | undefined): void {
@@ -174,7 +180,7 @@ export class ExpiringValue<T, D = undefined> implements ValueState<T, D>, Expiri
       this.#inner.clear();
       return;
     }
-    if (!this.#inner.present) this.#lifetime.armFirst();
+    if (!this.#inner.has()) this.#lifetime.armFirst();
     this.#inner.set(this.#lifetime.stamp(value));
   }
 
@@ -205,6 +211,13 @@ export class ExpiringMap<K, V> implements MapState<K, V>, Expiring {
     if (stamped === undefined || !this.#lifetime.lives(stamped)) return undefined;
     if (this.#lifetime.prolongs(stamped)) this.#inner.set(key, this.#lifetime.stamp(stamped.value));
     return stamped.value;
+  }
+
+  /** See {@link ExpiringValue.peek}. */
+  peek(key: K): V | undefined {
+    if (this.#lifetime.readsProlong) return this.get(key);
+    const stamped = this.#inner.peek(key);
+    return stamped !== undefined && this.#lifetime.lives(stamped) ? stamped.value : undefined;
   }
 
   has(key: K): boolean {
@@ -254,6 +267,14 @@ export class ExpiringMap<K, V> implements MapState<K, V>, Expiring {
     return this.#read().values();
   }
 
+  peekEntries(): IterableIterator<[K, V]> {
+    if (this.#lifetime.readsProlong) return this.entries();
+    const living: [K, V][] = [];
+    for (const [key, stamped] of this.#inner.peekAll())
+      if (this.#lifetime.lives(stamped)) living.push([key, stamped.value]);
+    return living.values();
+  }
+
   #read(): [K, V][] {
     const living: [K, V][] = [];
     for (const [key, stamped] of this.#inner.entries()) {
@@ -289,6 +310,11 @@ export class ExpiringList<T> implements ListState<T>, Expiring {
     if (living.some((stamped) => this.#lifetime.prolongs(stamped)))
       this.#inner.update(living.map((stamped) => this.#lifetime.prolonged(stamped)));
     return values;
+  }
+
+  peek(): readonly T[] {
+    if (this.#lifetime.readsProlong) return this.get();
+    return this.#living(this.#inner.peek()).map((stamped) => stamped.value);
   }
 
   get length(): number {

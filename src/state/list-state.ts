@@ -8,6 +8,8 @@ import type { WriteSet } from "./write-set.ts";
 export interface ListState<T> {
   /** In the order of appending; valid until the next write. Objects changed in place become durable with {@link update}. */
   get(): readonly T[];
+  /** As {@link get} without copies: no element may be changed, see {@link ValueState.peek}. */
+  peek(): readonly Readonly<T>[];
   readonly length: number;
   /** @throws {NotSerialisableError} when the element cannot be stored without loss (the first ones and a sample are checked) */
   append(element: T): void;
@@ -47,7 +49,6 @@ export class ListCells<T> extends CellState<ListCell> implements ListState<T> {
     return cell.items as T[];
   }
 
-  /** As {@link get}, for callers that never change an element in place: without copies. */
   peek(): readonly T[] {
     return ((this.cell ?? this.locate())?.items ?? NO_ITEMS) as readonly T[];
   }

@@ -10,6 +10,8 @@ import type { WriteSet } from "./write-set.ts";
 export interface MapState<K, V> {
   /** Objects may be changed in place; only {@link set} makes the change durable. */
   get(key: K): V | undefined;
+  /** As {@link get} without a copy: what it returns must not be changed, see {@link ValueState.peek}. */
+  peek(key: K): Readonly<V> | undefined;
   has(key: K): boolean;
   /**
    * Undefined deletes the entry.
@@ -26,19 +28,22 @@ export interface MapState<K, V> {
   keys(): IterableIterator<K>;
   values(): IterableIterator<V>;
   entries(): IterableIterator<[K, V]>;
+  /** As {@link entries} without copies: no value may be changed, and nothing written until the iteration is over. */
+  peekEntries(): IterableIterator<[K, Readonly<V>]>;
 }
 
 export class MapCell extends Cell {
   entries: Map<unknown, unknown> = new Map();
-  /** Entry keys whose value differs from what was last collected. */
-  changed: Set<unknown> = new Set();
+  /** Entry keys whose value differs from what was last collected; undefined for none. */
+  changed: Set<unknown> | undefined = undefined;
   /** All entries were dropped in the current epoch, before those in `changed` were written. */
   cleared = false;
-  /** Entry keys whose value was copied since the last collect: storage holds another object. */
-  own: Set<unknown> = new Set();
+  /** Entry keys whose value was copied since the last collect: storage holds another object; undefined for none. */
+  own: Set<unknown> | undefined = undefined;
 }
 
 const NO_ENTRIES: ReadonlyMap<never, never> = new Map<never, never>();
+const NO_KEYS: readonly never[] = Object.freeze([]);
 
 export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V> {
   readonly shape: StateShape = "map";
@@ -50,12 +55,11 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
     return (typeof value === "object" ? this.#lend(cell, key, value) : value) as V | undefined;
   }
 
-  /** As {@link get}, for callers that never change the value in place: without a copy. */
   peek(key: K): V | undefined {
     return (this.cell ?? this.locate())?.entries.get(key) as V | undefined;
   }
 
-  /** As {@link entries}, for callers that never change a value in place. */
+  /** As {@link peekEntries}. */
   peekAll(): ReadonlyMap<K, V> {
     return ((this.cell ?? this.locate())?.entries ?? NO_ENTRIES) as ReadonlyMap<K, V>;
   }
@@ -90,7 +94,7 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
     this.#rememberCell(cell);
     // New objects, because a rollback brings the old ones back as they are.
     cell.entries = new Map();
-    cell.changed = new Set();
+    cell.changed = undefined;
     cell.cleared = true;
     if (cell.dirtyEpoch !== this.scope.epoch) this.markDirty(cell);
   }
@@ -112,8 +116,13 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
     return this.#lendAll().entries() as IterableIterator<[K, V]>;
   }
 
+  peekEntries(): IterableIterator<[K, V]> {
+    return this.peekAll().entries() as IterableIterator<[K, V]>;
+  }
+
   #change(cell: MapCell, key: unknown): void {
     if (this.scope.journal !== undefined) this.#rememberEntry(this.scope.journal, cell, key);
+    cell.changed ??= new Set();
     cell.changed.add(key);
     this.parts++;
     if (cell.dirtyEpoch !== this.scope.epoch) this.markDirty(cell);
@@ -129,11 +138,14 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
   /** The user may change what it reads in place: storage and a rollback need the original. */
   #lend(cell: MapCell, key: unknown, value: unknown): unknown {
     const { journal, sharesValues } = this.scope;
-    const shared = sharesValues && !cell.changed.has(key) && !cell.own.has(key);
+    const shared = sharesValues && cell.changed?.has(key) !== true && cell.own?.has(key) !== true;
     if (!(journal !== undefined && this.#rememberEntry(journal, cell, key)) && !shared) return value;
     const copy = this.copy(value);
     cell.entries.set(key, copy);
-    if (sharesValues) cell.own.add(key);
+    if (sharesValues) {
+      cell.own ??= new Set();
+      cell.own.add(key);
+    }
     return copy;
   }
 
@@ -144,14 +156,15 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
     const { entries, changed } = cell;
     const wasPresent = entries.has(key);
     const value = entries.get(key);
-    const wasChanged = changed.has(key);
-    const wasOwn = cell.own.has(key);
+    const wasChanged = changed?.has(key) === true;
+    const wasOwn = cell.own?.has(key) === true;
     journal.add({
       undo() {
         if (wasPresent) entries.set(key, value);
         else entries.delete(key);
-        if (!wasChanged) changed.delete(key);
-        if (!wasOwn) cell.own.delete(key);
+        // A set that came later goes with the cell's own undo.
+        if (!wasChanged) changed?.delete(key);
+        if (!wasOwn) cell.own?.delete(key);
       },
     });
     return true;
@@ -190,13 +203,14 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
   }
 
   protected rewrite(cell: MapCell): void {
-    for (const key of cell.entries.keys()) cell.changed.add(key);
+    cell.changed = new Set(cell.entries.keys());
     this.parts += cell.entries.size;
   }
 
   protected write(cell: MapCell, into: WriteSet): void {
     const entries = new Map<string, unknown>();
-    for (const key of cell.changed) entries.set(encodeKey(key, this.scope.operator), cell.entries.get(key));
+    for (const key of cell.changed ?? NO_KEYS)
+      entries.set(encodeKey(key, this.scope.operator), cell.entries.get(key));
     into.group(cell.keyGroup).maps.push({
       state: this.name,
       codec: this.codec,
@@ -204,8 +218,8 @@ export class MapCells<K, V> extends CellState<MapCell> implements MapState<K, V>
       clear: cell.cleared,
       entries,
     });
-    cell.changed = new Set();
+    cell.changed = undefined;
     cell.cleared = false;
-    if (cell.own.size > 0) cell.own = new Set();
+    cell.own = undefined;
   }
 }

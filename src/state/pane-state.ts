@@ -36,8 +36,15 @@ class HeldPane {
 export class PaneCell extends Cell {
   /** By their start, ascending. */
   panes: HeldPane[] = [];
+  /** The last of them, which is that of most records: at hand without a look into the array. */
+  newest: HeldPane | undefined = undefined;
   /** Starts of panes that storage has and the cell has not, since the last collect. */
   dropped: number[] | undefined = undefined;
+
+  hold(panes: HeldPane[]): void {
+    this.panes = panes;
+    this.newest = panes.at(-1);
+  }
 }
 
 export class PaneCells<T> extends CellState<PaneCell> {
@@ -54,8 +61,8 @@ export class PaneCells<T> extends CellState<PaneCell> {
   peek(): T | undefined {
     const cell = this.cell ?? this.locate();
     if (cell === undefined) return undefined;
-    const newest = cell.panes[cell.panes.length - 1];
-    if (newest?.start === this.#start) return newest.value as T;
+    const { newest } = cell;
+    if (newest !== undefined && newest.start === this.#start) return newest.value as T;
     return find(cell.panes, this.#start)?.value as T | undefined;
   }
 
@@ -79,8 +86,13 @@ export class PaneCells<T> extends CellState<PaneCell> {
     this.checkSample(value);
     const { cell, scope } = this;
     // Short enough to be inlined: the newest pane, which this epoch has written before.
-    const newest = cell?.panes[cell.panes.length - 1];
-    if (newest?.start === this.#start && newest.epoch === scope.epoch && scope.journal === undefined)
+    const newest = cell?.newest;
+    if (
+      newest !== undefined &&
+      newest.start === this.#start &&
+      newest.epoch === scope.epoch &&
+      scope.journal === undefined
+    )
       newest.value = value;
     else this.#write(cell ?? this.locateOrCreate(), value);
   }
@@ -93,6 +105,7 @@ export class PaneCells<T> extends CellState<PaneCell> {
     if (pane === undefined) {
       pane = new HeldPane(start, value, 0, false);
       insert(cell.panes, pane);
+      cell.newest = cell.panes.at(-1);
     }
     pane.value = value;
     pane.shared = false;
@@ -109,15 +122,17 @@ export class PaneCells<T> extends CellState<PaneCell> {
     if (cell === undefined || !((cell.panes[0]?.start as number) < start)) return;
     this.#remember(cell);
     const { panes } = cell;
-    cell.dropped ??= [];
     let count = 0;
     for (; count < panes.length; count++) {
       const pane = panes[count] as HeldPane;
       if (pane.start >= start) break;
-      cell.dropped.push(pane.start);
+      // As a rule it is one pane per epoch: an array that is to grow would have room for many.
+      if (cell.dropped === undefined) cell.dropped = [pane.start];
+      else cell.dropped.push(pane.start);
     }
     if (count === 1) panes.shift();
     else panes.splice(0, count);
+    if (panes.length === 0) cell.newest = undefined;
     this.parts += count;
     if (cell.dirtyEpoch !== this.scope.epoch) this.markDirty(cell);
   }
@@ -133,11 +148,11 @@ export class PaneCells<T> extends CellState<PaneCell> {
     if (journal === undefined || !journal.touches(cell)) return false;
     const { panes, dropped, dirtyEpoch } = cell;
     // The record gets panes of its own; the old ones come back with a rollback.
-    cell.panes = panes.map(({ start, value, epoch }) => new HeldPane(start, value, epoch, true));
+    cell.hold(panes.map(({ start, value, epoch }) => new HeldPane(start, value, epoch, true)));
     cell.dropped = dropped && [...dropped];
     journal.add({
       undo() {
-        cell.panes = panes;
+        cell.hold(panes);
         cell.dropped = dropped;
         cell.dirtyEpoch = dirtyEpoch;
       },
@@ -159,9 +174,10 @@ export class PaneCells<T> extends CellState<PaneCell> {
 
   protected fill(cell: PaneCell, result: unknown): void {
     if (result === undefined) return;
+    const panes: HeldPane[] = [];
     for (const [text, value] of result as ReadonlyMap<string, unknown>)
-      cell.panes.push(new HeldPane(decodeKey(text) as number, value, 0, this.scope.sharesValues));
-    cell.panes.sort((a, b) => a.start - b.start);
+      panes.push(new HeldPane(decodeKey(text) as number, value, 0, this.scope.sharesValues));
+    cell.hold(panes.sort((a, b) => a.start - b.start));
   }
 
   protected rewrite(cell: PaneCell): void {

@@ -17,6 +17,20 @@ export interface ValueState<T, D = undefined> {
    */
   get(): T | D;
   /**
+   * As {@link get}, without the copy that lets a caller change an object (law S5). What it returns, and every part of it,
+   * belongs to storage and must never be changed, not even after it was stored again: such a change may outlive a record or
+   * an attempt that failed.
+   *
+   * @throws {StateOutsideRecordError}
+   */
+  peek(): Readonly<T> | D;
+  /**
+   * Whether something is stored, whatever an absent value reads as.
+   *
+   * @throws {StateOutsideRecordError}
+   */
+  has(): boolean;
+  /**
    * Undefined clears.
    *
    * @throws {StateOutsideRecordError}
@@ -24,12 +38,6 @@ export interface ValueState<T, D = undefined> {
    */
   set(value: T | undefined): void;
   clear(): void;
-}
-
-/** A value that folds can read without a copy. */
-export interface PeekableValue<T> extends ValueState<T> {
-  /** As {@link ValueState.get}, for callers that never change the value in place: without a copy. */
-  peek(): T | undefined;
 }
 
 /** One value under the current key that is folded with what is added to it. */
@@ -75,12 +83,16 @@ export class ValueCells<T, D = undefined> extends CellState<ScalarCell> implemen
     return this.#lend(cell) as T;
   }
 
-  /** As {@link get}, for callers that never change the value in place: without a copy, undefined when absent. */
-  peek(): T | undefined {
-    return (this.cell ?? this.locate())?.value as T | undefined;
+  peek(): T | D {
+    const value = (this.cell ?? this.locate())?.value;
+    return value === undefined ? this.#absent : (value as T);
   }
 
-  /** As {@link peek} in another namespace, without going there. */
+  has(): boolean {
+    return (this.cell ?? this.locate())?.value !== undefined;
+  }
+
+  /** As {@link peek} in another namespace, without going there; undefined when absent. */
   peekIn(namespace: Namespace): T | undefined {
     return this.lookUp(namespace)?.value as T | undefined;
   }
@@ -95,12 +107,7 @@ export class ValueCells<T, D = undefined> extends CellState<ScalarCell> implemen
   }
 
   clear(): void {
-    if (this.present) this.set(undefined);
-  }
-
-  /** Something is stored, without handing it out. */
-  get present(): boolean {
-    return (this.cell ?? this.locate())?.value !== undefined;
+    if (this.has()) this.set(undefined);
   }
 
   /** The user may change what it reads in place: storage and a rollback need the original. */

@@ -16,7 +16,7 @@ import { StateWithoutEventTimeError } from "../../src/state/expiring.ts";
 import { KeyedHarness } from "../support/keyed-harness.ts";
 import { createKeyedState } from "../support/keyed-state.ts";
 
-const RUNS = 300 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 300;
 const TTL_MS = 160;
 
 type Command =
@@ -24,11 +24,13 @@ type Command =
       readonly do:
         | "set"
         | "get"
+        | "has"
         | "clear"
         | "append"
         | "items"
         | "put"
         | "entry"
+        | "entries"
         | "size"
         | "drop"
         | "add"
@@ -82,6 +84,8 @@ class PlainExpiring {
         return undefined;
       case "get":
         return read(this.box);
+      case "has":
+        return this.box !== undefined && this.box.expiresMs > nowMs;
       case "clear":
         this.box = undefined;
         return undefined;
@@ -95,6 +99,10 @@ class PlainExpiring {
         return undefined;
       case "entry":
         return read(this.seen.get(command.n));
+      case "entries": {
+        const living = [...this.seen].filter(([, stamped]) => stamped.expiresMs > nowMs);
+        return new Map(living.map(([key, stamped]) => [key, read(stamped)]));
+      }
       case "size":
         return [...this.seen.values()].filter((stamped) => stamped.expiresMs > nowMs).length;
       case "drop":
@@ -124,13 +132,17 @@ const running = (
   state: states(update, time),
   onRecord(command, context) {
     const { box, items, seen, total, bag } = context.state;
+    const peeks = command.do !== "pass" && command.do !== "restart" && command.n % 2 === 1;
     switch (command.do) {
       case "set":
         box.set({ n: command.n });
         context.emit(undefined);
         break;
       case "get":
-        context.emit(box.get()?.n);
+        context.emit((peeks ? box.peek() : box.get())?.n);
+        break;
+      case "has":
+        context.emit(box.has());
         break;
       case "clear":
         box.clear();
@@ -141,14 +153,17 @@ const running = (
         context.emit(undefined);
         break;
       case "items":
-        context.emit([...items.get()]);
+        context.emit([...(peeks ? items.peek() : items.get())]);
         break;
       case "put":
         seen.set(command.n, command.n);
         context.emit(undefined);
         break;
       case "entry":
-        context.emit(seen.get(command.n));
+        context.emit(peeks ? seen.peek(command.n) : seen.get(command.n));
+        break;
+      case "entries":
+        context.emit(new Map(peeks ? seen.peekEntries() : seen.entries()));
         break;
       case "size":
         context.emit(seen.size);
@@ -179,11 +194,13 @@ const COMMANDS = [
   ...([
     "set",
     "get",
+    "has",
     "clear",
     "append",
     "items",
     "put",
     "entry",
+    "entries",
     "size",
     "drop",
     "add",

@@ -19,7 +19,7 @@ import { bodyOf, versionOf } from "../../src/state/versioned-bytes.ts";
 import { collectWrites, createKeyedState } from "../support/keyed-state.ts";
 import { ModelBackend } from "../support/model-backend.ts";
 
-const RUNS = 300 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 300;
 const text: Codec<unknown> = {
   name: "text",
   version: 1,

@@ -12,7 +12,7 @@ import type { KeyedState } from "../../src/state/keyed-state.ts";
 import { InvalidDurationError } from "../../src/time/duration.ts";
 import { collectWrites, createKeyedState } from "../support/keyed-state.ts";
 
-const RUNS = 2_000 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 2_000;
 
 /** A state that may be used at once. */
 function createState(): KeyedState {
@@ -113,6 +113,50 @@ describe("state handles", () => {
     expect(total.get()).toBe(8);
     total.clear();
     expect(total.get()).toBe(7);
+  });
+
+  test("what is changed in place without a set is not committed; peek sees what get sees", () => {
+    const state = createKeyedState({ encodesOnCommit: false });
+    const { box, all, seen } = state.addAll({
+      box: value<{ n: number }>(),
+      all: list<{ n: number }>(),
+      seen: map<string, { n: number }>(),
+    });
+    state.enter(0);
+    state.setKey("k");
+    expect([box.has(), box.peek(), all.peek(), seen.peek("a")]).toEqual([false, undefined, [], undefined]);
+    box.set({ n: 1 });
+    all.append({ n: 1 });
+    seen.set("a", { n: 1 });
+    const stored = collectWrites(state);
+    const values = (): unknown[] =>
+      stored.flatMap(({ scalars, maps, lists }) => [
+        scalars.map((write) => write.values),
+        maps.map((write) => [...write.entries]),
+        lists.map((write) => write.appends),
+      ]);
+    const asStored = structuredClone(values());
+    state.acknowledge();
+    expect(box.peek(), "no copy").toBe(stored[0]?.scalars[0]?.values[0]);
+    for (const item of [box.get(), all.get()[0], seen.get("a")]) (item as { n: number }).n = 2;
+    expect([box.has(), box.peek(), all.peek(), seen.peek("a")]).toEqual([
+      true,
+      { n: 2 },
+      [{ n: 2 }],
+      { n: 2 },
+    ]);
+    expect([...seen.peekEntries()]).toEqual([["a", { n: 2 }]]);
+    expect(collectWrites(state)).toEqual([]);
+    expect(values()).toEqual(asStored);
+  });
+
+  test("a default is peeked at without a copy, and does not count as something stored", () => {
+    const state = createState();
+    const nothing = { items: [] as number[] };
+    const box = state.add("box", value({ default: nothing }));
+    state.setKey(1);
+    expect(box.peek()).toBe(nothing);
+    expect(box.has()).toBe(false);
   });
 
   test('map entry keys have types: 1 and "1" are two entries, objects are refused', () => {

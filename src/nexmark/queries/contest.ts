@@ -63,14 +63,14 @@ export function enterContest<L extends Lot, O extends Offer>(
   if (record.kind === "offer") {
     const price = floor.get();
     if (price !== undefined && record.price < price) return false;
-    const known = lot.get();
+    const known = lot.peek();
     if (known !== undefined) return challenge(known, record, state);
     early.append(record);
     return false;
   }
   lot.set(record);
   let changed = false;
-  for (const offer of early.get()) changed = challenge(record, offer, state) || changed;
+  for (const offer of early.peek()) changed = challenge(record, offer, state) || changed;
   early.clear();
   return changed;
 }
@@ -81,7 +81,7 @@ function challenge<L extends Lot, O extends Offer>(
   { best, floor }: ContestHandles<L, O>,
 ): boolean {
   if (offer.time < opens || offer.time > expires) return false;
-  const leader = best.get();
+  const leader = best.peek();
   if (leader !== undefined && !beats(offer, leader)) return false;
   best.set(offer);
   floor.set(offer.price);
@@ -120,8 +120,8 @@ const winningBids: ProcessDefinition<number, GroupedLot | Offer, Winner, typeof 
     const { state } = context;
     const pricePassed = state.floor.get();
     if (!enterContest(record, state)) return;
-    const { group } = state.lot.get() as GroupedLot;
-    const { auction, price, time, seq } = state.best.get() as Offer;
+    const { group } = state.lot.peek() as GroupedLot;
+    const { auction, price, time, seq } = state.best.peek() as Offer;
     context.emit({ auction, group, price, time, seq, pricePassed });
   },
 };

@@ -9,7 +9,6 @@ import type { BidEvent } from "../events.ts";
 import type { TableQuery } from "./query.ts";
 import { dayOf, dayText, isBid, type PriceRank, pairKey, rankOf } from "./query-parts.ts";
 import {
-  addBid,
   meet,
   type Novelty,
   noCounts,
@@ -17,6 +16,7 @@ import {
   type RankCountColumns,
   type RankCounts,
   toColumns,
+  withBid,
 } from "./rank-counts.ts";
 import { type TableStep, tableStep } from "./table-step.ts";
 
@@ -83,14 +83,12 @@ const counted = { counts: value<RankCounts>() };
 const days: TableStep<number, AuctionSeen, typeof counted, Q15Row> = {
   state: counted,
   update({ rank, bidderIs, auctionIs }, state) {
-    const before = state.counts.get();
-    const counts = before ?? [...noCounts];
-    addBid(counts, rank, bidderIs, auctionIs);
-    state.counts.set(counts);
+    const before = state.counts.peek();
+    state.counts.set(withBid(before ?? noCounts, rank, bidderIs, auctionIs));
     return before === undefined ? "begun" : "changed";
   },
   row(state, day) {
-    const counts = state.counts.get();
+    const counts = state.counts.peek();
     return counts && { day: dayText(day), ...toColumns(counts) };
   },
 };

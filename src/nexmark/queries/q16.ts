@@ -1,22 +1,29 @@
 // q16 — the counts of q15 per channel and day, with the latest minute: distinct counts under many keys.
 //
-// Whom a channel has seen on a day stands in maps under that key, one entry each, so a bid is sent once and writes what
-// is new.
-import { map, value } from "../../state/descriptors.ts";
-import type { MapState } from "../../state/map-state.ts";
+// Whom a channel has seen on a day stands under that key (seen-ids.ts), so a bid is sent once and writes what is new.
+import { value } from "../../state/descriptors.ts";
 import type { BidEvent } from "../events.ts";
 import type { TableQuery } from "./query.ts";
 import { dayOf, dayText, isBid, minuteOf, minuteText, type PriceRank, rankOf } from "./query-parts.ts";
 import {
-  addBid,
-  meet,
   type Novelty,
   noCounts,
-  noveltyOf,
   type RankCountColumns,
   type RankCounts,
   toColumns,
+  withBid,
 } from "./rank-counts.ts";
+import {
+  areMany,
+  auctionBit,
+  bidderBit,
+  type FewIds,
+  manyIds,
+  moveToMany,
+  noIds,
+  seeAmongFew,
+  seeAmongMany,
+} from "./seen-ids.ts";
 import { type TableStep, tableStep } from "./table-step.ts";
 
 interface Q16Row extends RankCountColumns {
@@ -36,40 +43,54 @@ interface ChannelBid {
   readonly rank: PriceRank;
 }
 
-interface ChannelCounts {
+interface ChannelDay {
   readonly counts: RankCounts;
   /** The latest one. */
-  minute: number;
+  readonly minute: number;
+  /** Who was met; null: see the maps. */
+  readonly few: FewIds | null;
 }
 
-const seen = {
-  counts: value<ChannelCounts>(),
-  /** Ranks in which they were met, as bits. */
-  bidders: map<number, number>(),
-  auctions: map<number, number>(),
-};
+const seen = { day: value<ChannelDay>(), ...manyIds };
 
 /** Key: see {@link keyOf}. */
 const channels: TableStep<string, ChannelBid, typeof seen, Q16Row> = {
   state: seen,
   update({ minute, bidder, auction, rank }, state) {
-    const before = state.counts.get();
-    const all = before ?? { counts: [...noCounts], minute };
-    addBid(all.counts, rank, see(bidder, rank, state.bidders), see(auction, rank, state.auctions));
-    all.minute = Math.max(all.minute, minute);
-    state.counts.set(all);
+    const before = state.day.peek();
+    const known = before === undefined ? noIds : before.few;
+    let few: number[] | null = null;
+    let bidderIs: Novelty;
+    let auctionIs: Novelty;
+    if (known === null) {
+      bidderIs = seeAmongMany(bidder, rank, state.bidders);
+      auctionIs = seeAmongMany(auction, rank, state.auctions);
+    } else {
+      few = known.slice();
+      bidderIs = seeAmongFew(bidder, bidderBit, rank, few);
+      auctionIs = seeAmongFew(auction, auctionBit, rank, few);
+      if (areMany(few)) {
+        moveToMany(few, state);
+        few = null;
+      }
+    }
+    state.day.set({
+      counts: withBid(before?.counts ?? noCounts, rank, bidderIs, auctionIs),
+      minute: Math.max(before?.minute ?? minute, minute),
+      few,
+    });
     return before === undefined ? "begun" : "changed";
   },
   row(state, key) {
-    const all = state.counts.get();
-    if (all === undefined) return undefined;
+    const known = state.day.peek();
+    if (known === undefined) return undefined;
     const slash = key.indexOf("/");
     const day = Number(key.slice(0, slash));
     return {
       channel: key.slice(slash + 1),
       day: dayText(day),
-      minute: minuteText(all.minute),
-      ...toColumns(all.counts),
+      minute: minuteText(known.minute),
+      ...toColumns(known.counts),
     };
   },
 };
@@ -83,13 +104,6 @@ export const q16: TableQuery<Q16Row> = {
       .keyBy(keyOf)
       .process("channels", tableStep(output, channels)),
 };
-
-function see(id: number, rank: PriceRank, met: MapState<number, number>): Novelty {
-  const before = met.get(id) ?? 0;
-  const novelty = noveltyOf(before, rank);
-  if (novelty > 0) met.set(id, meet(before, rank));
-  return novelty;
-}
 
 /** The number of the day comes first: a channel may have any characters. */
 function keyOf({ day, channel }: ChannelBid): string {

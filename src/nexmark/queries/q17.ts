@@ -30,12 +30,12 @@ interface Statistics {
   readonly auction: number;
   readonly day: number;
   /** Bids of rank 1, 2 and 3. */
-  rank1: number;
-  rank2: number;
-  rank3: number;
-  min: number;
-  max: number;
-  sum: number;
+  readonly rank1: number;
+  readonly rank2: number;
+  readonly rank3: number;
+  readonly min: number;
+  readonly max: number;
+  readonly sum: number;
 }
 
 const statistics = { statistics: value<Statistics>() };
@@ -44,17 +44,22 @@ const statistics = { statistics: value<Statistics>() };
 const auctions: TableStep<number | string, AuctionBid, typeof statistics, Q17Row> = {
   state: statistics,
   update({ auction, day, price }, state) {
-    const before = state.statistics.get();
-    const all = before ?? { auction, day, rank1: 0, rank2: 0, rank3: 0, min: price, max: price, sum: 0 };
-    all[`rank${rankOf(price)}`]++;
-    all.min = Math.min(all.min, price);
-    all.max = Math.max(all.max, price);
-    all.sum += price;
-    state.statistics.set(all);
+    const before = state.statistics.peek();
+    const rank = rankOf(price);
+    state.statistics.set({
+      auction,
+      day,
+      rank1: (before?.rank1 ?? 0) + (rank === 1 ? 1 : 0),
+      rank2: (before?.rank2 ?? 0) + (rank === 2 ? 1 : 0),
+      rank3: (before?.rank3 ?? 0) + (rank === 3 ? 1 : 0),
+      min: Math.min(before?.min ?? price, price),
+      max: Math.max(before?.max ?? price, price),
+      sum: (before?.sum ?? 0) + price,
+    });
     return before === undefined ? "begun" : "changed";
   },
   row(state) {
-    const all = state.statistics.get();
+    const all = state.statistics.peek();
     return all && toRow(all);
   },
 };

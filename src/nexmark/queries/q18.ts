@@ -11,13 +11,13 @@ const last = { bid: value<NumberedBid>() };
 const lastBids: TableStep<number | string, NumberedBid, typeof last, BidColumns> = {
   state: last,
   update(bid, state) {
-    const before = state.bid.get();
+    const before = state.bid.peek();
     if (before !== undefined && !isAfter(bid, before)) return "none";
     state.bid.set(bid);
     return before === undefined ? "begun" : "changed";
   },
   row(state) {
-    const bid = state.bid.get();
+    const bid = state.bid.peek();
     return bid && toBidColumns(bid);
   },
 };

@@ -42,7 +42,7 @@ function auctions(output: TableOutput): Auctions {
     onRecord(bid, context) {
       const { best, floor } = context.state;
       if (bid.price < floor.get()) return;
-      const before = best.get() ?? nobody;
+      const before = best.peek() ?? nobody;
       const place = placeOf(bid, before);
       if (place === ranks) return;
       const after = [...before.slice(0, place), bid, ...before.slice(place, ranks - 1)];
@@ -55,7 +55,7 @@ function auctions(output: TableOutput): Auctions {
       }
     },
     onTimer(_timer, context) {
-      const last = context.state.best.get() ?? nobody;
+      const last = context.state.best.peek() ?? nobody;
       for (let i = 0; i < last.length; i++) context.emit(insert(toRow(last, i)));
     },
   };

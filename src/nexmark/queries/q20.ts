@@ -47,14 +47,14 @@ const join: ProcessDefinition<number, Opened | BidSide, Q20Row, typeof sides> = 
       wanted.set(columns !== null);
       if (columns !== null) {
         auction.set(columns);
-        for (const bid of early.get()) context.emit(toRow(bid, columns));
+        for (const bid of early.peek()) context.emit(toRow(bid, columns));
       }
       early.clear();
       return;
     }
     const known = wanted.get();
     if (known === undefined) early.append(record);
-    else if (known) context.emit(toRow(record, auction.get() as AuctionColumns));
+    else if (known) context.emit(toRow(record, auction.peek() as AuctionColumns));
   },
 };
 

@@ -46,13 +46,13 @@ const join: ProcessDefinition<number, Part, Q23Row, typeof parts> = {
     switch (part.kind) {
       case "bid":
         bids.append(part.columns);
-        return emitAll(context, [part.columns], persons.get(), auctions.get());
+        return emitAll(context, [part.columns], persons.peek(), auctions.peek());
       case "person":
         persons.append(part.columns);
-        return emitAll(context, bids.get(), [part.columns], auctions.get());
+        return emitAll(context, bids.peek(), [part.columns], auctions.peek());
       case "auction":
         auctions.append(part.columns);
-        return emitAll(context, bids.get(), persons.get(), [part.columns]);
+        return emitAll(context, bids.peek(), persons.peek(), [part.columns]);
     }
   },
 };

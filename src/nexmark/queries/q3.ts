@@ -42,11 +42,11 @@ const sellersWithAuctions: ProcessDefinition<number, Seller | Sale, Q3Row, typeo
   onRecord(record, context) {
     const { sellers, auctions } = context.state;
     if (record.kind === "seller") {
-      sellers.set([...sellers.get(), record]);
-      for (const auction of auctions.get()) context.emit(toRow(record, auction));
+      sellers.set([...sellers.peek(), record]);
+      for (const auction of auctions.peek()) context.emit(toRow(record, auction));
     } else {
       auctions.append(record.auction);
-      for (const seller of sellers.get()) context.emit(toRow(seller, record.auction));
+      for (const seller of sellers.peek()) context.emit(toRow(seller, record.auction));
     }
   },
 };

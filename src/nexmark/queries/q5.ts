@@ -44,7 +44,7 @@ const hottestAuctions: ProcessDefinition<number, AuctionCount, Q5Row, typeof lea
   onTimer(_timer, context) {
     const { most, auctions } = context.state;
     const num = most.get();
-    for (const auction of auctions.get()) context.emit({ auction, num });
+    for (const auction of auctions.peek()) context.emit({ auction, num });
     most.clear();
     auctions.clear();
   },

@@ -77,12 +77,12 @@ function sellers(output: TableOutput): Sellers {
  * @returns the auction whose sale stood behind it before; undefined when it is new or was the newest
  */
 function move({ auction, price, time, seq }: Winner, { sales, newest }: SellerState): number | undefined {
-  const before = sales.get(auction);
+  const before = sales.peek(auction);
   if (before !== undefined) link(before.older, before.newer, sales, newest);
   let newer: number | undefined;
   let older = newest.get();
   while (older !== undefined) {
-    const sale = sales.get(older) as Sale;
+    const sale = sales.peek(older) as Sale;
     if (sale.time < time || (sale.time === time && sale.seq < seq)) break;
     newer = older;
     older = sale.older;
@@ -101,17 +101,17 @@ function link(
   newest: SellerState["newest"],
 ): void {
   if (newer === undefined) newest.set(older);
-  else sales.set(newer, { ...(sales.get(newer) as Sale), older });
-  if (older !== undefined) sales.set(older, { ...(sales.get(older) as Sale), newer });
+  else sales.set(newer, { ...(sales.peek(newer) as Sale), older });
+  if (older !== undefined) sales.set(older, { ...(sales.peek(older) as Sale), newer });
 }
 
 /** Emits what is new in the averages of this sale and the ten after it. */
 function refresh(first: number, context: SellerContext): void {
   const { sales } = context.state;
-  const prices = pricesUpTo(sales.get(first)?.older, preceding, sales).reverse();
+  const prices = pricesUpTo(sales.peek(first)?.older, preceding, sales).reverse();
   let at: number | undefined = first;
   for (let i = 0; at !== undefined && i <= preceding; i++) {
-    const sale = sales.get(at) as Sale;
+    const sale = sales.peek(at) as Sale;
     prices.push(sale.price);
     const average = meanOfLast(prices);
     if (average !== sale.average) {
@@ -136,7 +136,7 @@ function emitChange(context: SellerContext, before: number | undefined, after: n
 function pricesUpTo(auction: number | undefined, most: number, sales: SellerState["sales"]): number[] {
   const prices: number[] = [];
   for (let at = auction; at !== undefined && prices.length < most; ) {
-    const { price, older } = sales.get(at) as Sale;
+    const { price, older } = sales.peek(at) as Sale;
     prices.push(price);
     at = older;
   }

@@ -50,10 +50,10 @@ const highestBids: ProcessDefinition<number, Candidate, Candidate, typeof leader
     const highest = state.highest.get();
     if (highest !== undefined && bid.price < highest) return;
     if (bid.date_time === bid.end) {
-      state.guests.set([...state.guests.get(), bid]);
+      state.guests.set([...state.guests.peek(), bid]);
       timers.event(bid.end);
     } else if (bid.price === highest) {
-      state.winners.set([...state.winners.get(), bid]);
+      state.winners.set([...state.winners.peek(), bid]);
     } else {
       if (highest === undefined) timers.event(bid.end);
       state.highest.set(bid.price);
@@ -64,8 +64,8 @@ const highestBids: ProcessDefinition<number, Candidate, Candidate, typeof leader
   onTimer(_timer, context) {
     const { highest, winners, guests } = context.state;
     const price = highest.get();
-    for (const winner of winners.get()) context.emit(winner);
-    for (const guest of guests.get()) if (guest.price === price) context.emit(guest);
+    for (const winner of winners.peek()) context.emit(winner);
+    for (const guest of guests.peek()) if (guest.price === price) context.emit(guest);
     highest.clear();
     winners.clear();
     guests.clear();

@@ -53,7 +53,7 @@ const newSellers: ProcessDefinition<number, Registration | Sale, Q8Row, typeof a
     const { person: id, start } = record;
     const last = start + windowMs - 1;
     if (last <= context.watermark) return; // late: the window has been cleared
-    const open = context.state.open.get();
+    const open = context.state.open.peek();
     const known = open.find((activity) => activity.start === start);
     if (known === undefined) context.timers.event(last);
     const names = known?.names ?? [];
@@ -70,7 +70,7 @@ const newSellers: ProcessDefinition<number, Registration | Sale, Q8Row, typeof a
   },
   onTimer({ time }, context) {
     const { open } = context.state;
-    const left = open.get().filter(({ start }) => start + windowMs - 1 !== time);
+    const left = open.peek().filter(({ start }) => start + windowMs - 1 !== time);
     if (left.length === 0) open.clear();
     else open.set(left);
   },

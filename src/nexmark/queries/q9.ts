@@ -52,8 +52,8 @@ const winners: TableStep<number, WideLot | WideOffer, Contest<WideLot, WideOffer
     return changed ? "changed" : "none";
   },
   row({ lot, best }) {
-    const bid = best.get();
-    const auction = bid && lot.get();
+    const bid = best.peek();
+    const auction = bid && lot.peek();
     return auction && toRow(auction, bid);
   },
 };

@@ -2,7 +2,7 @@
 import type { PriceRank } from "./query-parts.ts";
 
 /** In the order of the columns: bids, bidders, auctions; of each the total and the three ranks. */
-export type RankCounts = number[];
+export type RankCounts = readonly number[];
 
 export interface RankCountColumns {
   readonly total_bids: number;
@@ -38,14 +38,16 @@ export function meet(met: number, rank: PriceRank): number {
   return met | (1 << rank);
 }
 
-/** Counts one bid. */
-export function addBid(counts: RankCounts, rank: PriceRank, bidder: Novelty, auction: Novelty): void {
-  increment(counts, 0, rank, 2);
-  increment(counts, 4, rank, bidder);
-  increment(counts, 8, rank, auction);
+/** The counts with one bid more. */
+export function withBid(counts: RankCounts, rank: PriceRank, bidder: Novelty, auction: Novelty): RankCounts {
+  const next = counts.slice();
+  increment(next, 0, rank, 2);
+  increment(next, 4, rank, bidder);
+  increment(next, 8, rank, auction);
+  return next;
 }
 
-function increment(counts: RankCounts, total: number, rank: PriceRank, novelty: Novelty): void {
+function increment(counts: number[], total: number, rank: PriceRank, novelty: Novelty): void {
   if (novelty > 1) (counts[total] as number)++;
   if (novelty > 0) (counts[total + rank] as number)++;
 }
