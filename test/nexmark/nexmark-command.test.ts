@@ -1,10 +1,7 @@
 // `weir nexmark` as people start it: a process, with worker processes of its own that are killed while they work.
-import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { createClient, type RedisClientType } from "redis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { partitionId } from "../../src/core/ids.ts";
@@ -12,12 +9,11 @@ import { formatNexmarkEvent, type NexmarkEvent } from "../../src/nexmark/events.
 import { createNexmarkGenerator } from "../../src/nexmark/generator.ts";
 import { JobKeys } from "../../src/redis/keys.ts";
 import { connect, type Weir } from "../../src/runtime/weir.ts";
+import { callWeir } from "../cli/call-weir.ts";
+import { type Ended, startWeir, weir as weirProcess } from "../cli/start-weir.ts";
 import { testRedisUrl, uniqueTag } from "../support/test-redis.ts";
-import { waitFor } from "../support/wait-for.ts";
 import { oracles, sortedLines } from "./oracle.ts";
 import { tableOf } from "./table.ts";
-
-const script = fileURLToPath(new URL("cli.ts", import.meta.url));
 
 let folder: string;
 beforeAll(async () => {
@@ -25,35 +21,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface Started {
-  readonly ended: Promise<Ended>;
-  /** Process ids of the workers, once they are told. */
-  workers(): readonly number[];
-}
-
-function start(args: readonly string[]): Started {
-  const child = spawn(process.execPath, ["--import", "tsx", script, "nexmark", ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let workers: readonly number[] = [];
-  const out: string[] = [];
-  const err: string[] = [];
-  child.stdout.on("data", (chunk: Buffer) => out.push(String(chunk)));
-  createInterface({ input: child.stderr }).on("line", (line) => {
-    err.push(line);
-    if (!line.startsWith('{"event":{"kind":"workers"')) return;
-    workers = (JSON.parse(line) as { event: { pids: number[] } }).event.pids;
-  });
-  const ended = new Promise<Ended>((resolve) => {
-    child.on("close", (code) => resolve({ code, stdout: out.join(""), stderr: err.join("\n") }));
-  });
-  return { ended, workers: () => workers };
+/** In this process. */
+function nexmark(...args: readonly string[]): Promise<Ended> {
+  return callWeir(["nexmark", ...args]);
 }
 
 function generated(
@@ -73,10 +43,11 @@ async function sortedFile(path: string): Promise<string[]> {
 describe("weir nexmark", () => {
   test("writes the rows of generated events, and tells the totals", async () => {
     const path = join(folder, "made", "rows.ndjson");
-    const { code, stdout, stderr } = await start([
+    const { code, stdout, stderr } = await weirProcess([
+      "nexmark",
       ...["--query", "q5", "--events", "20000", "--seed", "7", "--events-per-second", "200"],
       ...["--output", path, "--json", "--quiet"],
-    ]).ended;
+    ]);
     const expected = sortedLines(oracles.q5(generated(20_000, 7, 200)));
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(await sortedFile(path)).toEqual(expected);
@@ -95,7 +66,7 @@ describe("weir nexmark", () => {
     const events = generated(5_000, 3, 1_000);
     await writeFile(input, events.map((event) => `${formatNexmarkEvent(event)}\n`).join(""));
     await writeFile(output, "something older\n");
-    const { code, stdout } = await start(["--query", "q3", "--input", input, "--output", output]).ended;
+    const { code, stdout } = await nexmark("--query", "q3", "--input", input, "--output", output);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^q3: 5,000 events, \d+ rows in \d+\.\d\d s, [\d,]+ events\/s; the rows are in /);
     expect(await sortedFile(output)).toEqual(sortedLines(oracles.q3(events)));
@@ -104,13 +75,9 @@ describe("weir nexmark", () => {
   test("writes the table of a query that updates its result, or with --changelog its changes", async () => {
     const args = ["--query", "q9", "--events", "3000", "--events-per-second", "200", "--quiet", "--output"];
     const [table, changelog] = [join(folder, "table.ndjson"), join(folder, "changelog.ndjson")];
-    const ends = await Promise.all([
-      start([...args, table]).ended,
-      start([...args, changelog, "--changelog"]).ended,
-    ]);
-    expect(ends.map(({ code, stderr }) => ({ code, stderr }))).toEqual(
-      Array(2).fill({ code: 0, stderr: "" }),
-    );
+    const ended = { code: 0, stderr: "" };
+    expect(await nexmark(...args, table)).toMatchObject(ended);
+    expect(await nexmark(...args, changelog, "--changelog")).toMatchObject(ended);
     const changes = (await readFile(changelog, "utf8")).trimEnd().split("\n");
     expect(tableOf(changes.map((line) => JSON.parse(line) as object))).toEqual(await sortedFile(table));
   });
@@ -119,18 +86,8 @@ describe("weir nexmark", () => {
     const sideInput = join(folder, "side.ndjson");
     const output = join(folder, "q13.ndjson");
     await writeFile(sideInput, '{"key":1000,"value":"a"}\n\n{"key":1001,"value":"b"}\n');
-    const args = [
-      "--query",
-      "q13",
-      "--events",
-      "500",
-      "--side-input",
-      sideInput,
-      "--output",
-      output,
-      "--quiet",
-    ];
-    expect(await start(args).ended).toMatchObject({ code: 0, stderr: "" });
+    const args = ["--query", "q13", "--events", "500", "--side-input", sideInput, "--quiet"];
+    expect(await nexmark(...args, "--output", output)).toMatchObject({ code: 0, stderr: "" });
     const rows = (await sortedFile(output)).map(
       (line) => JSON.parse(line) as { auction: number; value: string },
     );
@@ -141,8 +98,8 @@ describe("weir nexmark", () => {
 
   test("a query without rows leaves an empty file", async () => {
     const output = join(folder, "empty.ndjson");
-    const { code, stderr } = await start(["--query", "q2", "--events", "3", "--output", output, "--quiet"])
-      .ended;
+    const args = ["--query", "q2", "--events", "3", "--output", output, "--quiet"];
+    const { code, stderr } = await nexmark(...args);
     expect({ code, stderr, text: await readFile(output, "utf8") }).toEqual({ code: 0, stderr: "", text: "" });
   });
 
@@ -174,7 +131,7 @@ describe("weir nexmark", () => {
   ];
   test.each(wrong)("refuses %s before anything runs", async (_what, args, code, words) => {
     const output = join(folder, "refused.ndjson");
-    const ended = await start([...args, "--output", output, "--json"]).ended;
+    const ended = await nexmark(...args, "--output", output, "--json");
     expect(ended.stdout).toBe("");
     const { error } = JSON.parse(ended.stderr) as { error: { code: string; message: string } };
     expect({ code: error.code, exit: ended.code }).toEqual({
@@ -188,14 +145,8 @@ describe("weir nexmark", () => {
   test("fails with the line that is no event", async () => {
     const input = join(folder, "broken.ndjson");
     await writeFile(input, `${formatNexmarkEvent(generated(1, 1, 100)[0]!)}\n{"event_type":7,"seq":1}\n`);
-    const { code, stderr } = await start([
-      "--query",
-      "q0",
-      "--input",
-      input,
-      "--output",
-      join(folder, "x.ndjson"),
-    ]).ended;
+    const output = join(folder, "x.ndjson");
+    const { code, stderr } = await nexmark("--query", "q0", "--input", input, "--output", output);
     expect(code).toBe(1);
     expect(stderr).toContain("broken.ndjson line 2 does not fit the schema: event_type: must be 0 (person)");
   });
@@ -220,7 +171,8 @@ describe("weir nexmark with worker processes on Redis", () => {
 
   /** Whether every partition of the source has committed what it read. */
   async function allHaveCommitted(job: string, parallelism: number): Promise<boolean> {
-    const keys = new JobKeys(job).incarnation(1);
+    const control = new JobKeys(job);
+    const keys = control.incarnation(Number(await redis.hGet(control.record, "incarnation")));
     const partitions = Array.from({ length: parallelism }, (_, index) => partitionId("events", index));
     const epochs = await Promise.all(partitions.map((id) => redis.hGet(keys.meta(id), "seq")));
     return epochs.every((epoch) => Number(epoch) > 0);
@@ -231,21 +183,22 @@ describe("weir nexmark with worker processes on Redis", () => {
   describe.each(["q5", "q7"] as const)("%s", (query) => {
     const expected = sortedLines(oracles[query](events));
 
-    test.concurrent.each([2, 3])(
+    test.concurrent.for([2, 3])(
       "in %i partitions gives the rows of the oracle although a worker is killed in the middle",
-      async (parallelism) => {
+      async (parallelism, { onTestFinished }) => {
         const job = uniqueTag(`killed-${query}`);
         const output = join(folder, `${job}.ndjson`);
-        const run = start([
-          ...["--query", query, "--events", String(count), "--seed", String(shape.seed)],
+        const args = [
+          ...["nexmark", "--query", query, "--events", String(count), "--seed", String(shape.seed)],
           ...["--events-per-second", String(shape.eventsPerSecond)],
           ...["--out-of-order-group", String(shape.outOfOrderGroupSize), "--rate", String(shape.rate)],
           ...["--redis", testRedisUrl(), "--workers", "2", "--parallelism", String(parallelism)],
           ...["--job", job, "--output", output, "--json"],
-        ]);
+        ];
+        const run = startWeir(args, {}, onTestFinished);
         try {
-          await waitFor(() => allHaveCommitted(job, parallelism), { describe: "the first commits" });
-          process.kill(run.workers()[0]!, "SIGKILL");
+          await run.until("the first commits", () => allHaveCommitted(job, parallelism));
+          process.kill(workersOf(run.stderr)[0]!, "SIGKILL");
           expect((await weir.status(job))?.job.status, "the job whose worker was killed").toBe("running");
         } finally {
           const { code, stdout, stderr } = await run.ended;
@@ -260,3 +213,9 @@ describe("weir nexmark with worker processes on Redis", () => {
     );
   });
 });
+
+/** Process ids, as `weir nexmark --json` tells them when it has started them. */
+function workersOf(stderr: string): readonly number[] {
+  const pids = /"kind":"workers","pids":\[([\d,]+)\]/.exec(stderr)?.[1] ?? "";
+  return pids.split(",").map(Number);
+}
