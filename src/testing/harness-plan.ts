@@ -15,6 +15,7 @@ import {
   type KeyedOperatorContext,
   type OperatorContext,
   type Receiver,
+  type UnkeyedOperatorContext,
 } from "../operators/operator.ts";
 import type { EdgePlan, OperatorPlan, StagePlan } from "../plan/plan.ts";
 import { HarnessBuildError } from "./errors.ts";
@@ -103,6 +104,11 @@ function withReceiver(
       return { ...plan, create: (context: OperatorContext) => plan.create(withSides(context, onSide)) };
     case "keyed":
       return { ...plan, create: (context: KeyedOperatorContext) => plan.create(withSides(context, onSide)) };
+    case "unkeyed":
+      return {
+        ...plan,
+        create: (context: UnkeyedOperatorContext) => plan.create(withSides(context, onSide)),
+      };
     case "async":
       return plan;
   }
@@ -120,10 +126,8 @@ function withSides<C extends OperatorContext>(context: C, onSide: (tag: string) 
 }
 
 function operatorsOf({ operators }: StagePlan): string {
-  return operators
-    .filter((plan) => plan.name !== OUTPUT)
-    .map((plan) => `"${plan.name}"`)
-    .join(", ");
+  const names = operators.filter((plan) => plan.name !== OUTPUT).map((plan) => `"${plan.name}"`);
+  return names.length === 0 ? "a union" : names.join(", ");
 }
 
 const placeholder: Source<unknown> = {

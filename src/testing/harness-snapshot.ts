@@ -1,8 +1,9 @@
 // HarnessSnapshot — everything that operators keep, as plain data: what their codecs wrote, and timers.
 import type { EmbeddedStore } from "../core/embedded-store.ts";
 import { KEY_GROUPS } from "../core/key-group.ts";
-import type { SavedWatermark } from "../time/watermarks.ts";
+import { restoreWatermark, type SavedWatermark, saveWatermark } from "../time/watermarks.ts";
 import { HarnessSnapshotError } from "./errors.ts";
+import type { HarnessTime } from "./harness-attempt.ts";
 
 /** Can be kept as JSON, and restored by a later version of the operator. */
 export interface HarnessSnapshot {
@@ -11,6 +12,8 @@ export interface HarnessSnapshot {
   readonly nowMs: number;
   /** Of each input. */
   readonly watermarks: readonly SavedWatermark[];
+  /** Of each edge to the stage behind the key: other ones where timestamps are assigned on the way. */
+  readonly edgeWatermarks: readonly SavedWatermark[];
   readonly groups: readonly SnapshotGroup[];
 }
 
@@ -29,6 +32,54 @@ export interface SnapshotGroup {
     Record<string, readonly (readonly [address: string, values: readonly string[]])[]>
   >;
   readonly timers: readonly (readonly [member: string, time: SavedWatermark])[];
+}
+
+/** How much is stored. */
+export interface StateSize {
+  /** Values, entries of maps and elements of lists. */
+  readonly entries: number;
+  /** Timers that have not fired, those of the engine (which remove expired state) included. */
+  readonly timers: number;
+}
+
+export function saveTime({
+  inputs,
+  edges,
+}: HarnessTime): Pick<HarnessSnapshot, "watermarks" | "edgeWatermarks"> {
+  return { watermarks: inputs.map(saveWatermark), edgeWatermarks: edges.map(saveWatermark) };
+}
+
+/**
+ * @param start of the harness that is restored: as many inputs and edges
+ * @throws {HarnessSnapshotError}
+ */
+export function restoreTime(snapshot: HarnessSnapshot, start: HarnessTime): HarnessTime {
+  const check = (what: string, saved: readonly unknown[], wanted: readonly unknown[]): void => {
+    if (saved.length !== wanted.length)
+      throw new HarnessSnapshotError(
+        `it was taken of ${saved.length} ${what}, but there are ${wanted.length}`,
+      );
+  };
+  const { watermarks, edgeWatermarks, nowMs } = snapshot;
+  check("inputs", watermarks, start.inputs);
+  check("edges", edgeWatermarks, start.edges);
+  return {
+    inputs: watermarks.map(restoreWatermark),
+    edges: edgeWatermarks.map(restoreWatermark),
+    seenMs: nowMs,
+  };
+}
+
+export function sizeOf(groups: readonly SnapshotGroup[]): StateSize {
+  let entries = 0;
+  let timers = 0;
+  for (const group of groups) {
+    timers += group.timers.length;
+    for (const values of Object.values(group.scalars)) entries += values.length;
+    for (const parts of [group.maps, group.lists])
+      for (const values of Object.values(parts)) for (const [, inner] of values) entries += inner.length;
+  }
+  return { entries, timers };
 }
 
 /** @param operators whose state is saved */

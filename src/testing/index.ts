@@ -8,7 +8,9 @@ export {
   ManualSourceEndedError,
   NotSettledError,
 } from "./errors.ts";
-export type { HarnessSnapshot, SnapshotGroup } from "./harness-snapshot.ts";
+export type { Emitted } from "./harness-attempt.ts";
+export type { HarnessSettings, KeyedHarnessOptions, StreamHarnessOptions } from "./harness-options.ts";
+export type { HarnessSnapshot, SnapshotGroup, StateSize } from "./harness-snapshot.ts";
 export type { Kill, KillOptions, KillStep } from "./kill-switch.ts";
 export {
   type ManualSource,
@@ -16,14 +18,6 @@ export {
   type ManualSplit,
   manualSource,
 } from "./manual-source.ts";
-export {
-  type Emitted,
-  type HarnessSettings,
-  type KeyedHarnessOptions,
-  type OperatorHarness,
-  operatorHarness,
-  type StateSize,
-  type StreamHarnessOptions,
-} from "./operator-harness.ts";
+export { type OperatorHarness, operatorHarness } from "./operator-harness.ts";
 export type { TestTime } from "./test-clock.ts";
 export { runTestJob, type TestJob, type TestJobOptions } from "./test-job.ts";

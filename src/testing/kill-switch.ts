@@ -2,6 +2,8 @@
 //
 // Owns:      the count of how often each step was reached.
 // Does not:  know where steps are (killable-operators.ts, killable-state-backend.ts).
+//
+// Law U5  (docs/laws.md) Whichever attempts die at whichever step, the results are those of a job in which none dies.
 import type { PartitionId } from "../core/ids.ts";
 import { KilledByTestError, KillNotReachedError } from "./errors.ts";
 

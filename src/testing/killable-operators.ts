@@ -8,6 +8,7 @@ import type {
   KeyedOperatorContext,
   Operator,
   OperatorContext,
+  UnkeyedOperatorContext,
 } from "../operators/operator.ts";
 import type { JobPlan, OperatorPlan } from "../plan/plan.ts";
 import type { KillSwitch } from "./kill-switch.ts";
@@ -37,6 +38,12 @@ function withKills(plan: OperatorPlan, stage: string, kills: KillSwitch): Operat
         ...plan,
         create: (context: KeyedOperatorContext) =>
           killableKeyed(plan.create(context), partitionId(stage, context.partition), kills),
+      };
+    case "unkeyed":
+      return {
+        ...plan,
+        create: (context: UnkeyedOperatorContext) =>
+          killable(plan.create(context), partitionId(stage, context.partition), kills),
       };
     case "async":
       return {

@@ -26,7 +26,7 @@ interface Click {
   readonly at: number;
 }
 
-const RUNS = 50 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 50;
 const big = sideTag<Click>("big");
 
 function windows(
