@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { builtThreads } from "./test/support/built-threads.ts";
+import { LongestFirst } from "./test/support/longest-first.ts";
 
 const manifest = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8")) as {
   exports: Record<string, { default: string } | string>;
@@ -16,9 +18,11 @@ const alias = Object.entries(manifest.exports).flatMap(([subpath, target]) => {
 
 const config: ViteUserConfig = defineConfig({
   resolve: { alias },
+  plugins: [builtThreads()],
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
+    setupFiles: ["test/support/campaign.ts"],
     reporters: ["./test/support/totals-reporter.ts", "default"],
     // Far above what any test takes on a slow machine: single waits have deadlines (test/support/wait-for.ts) that say
     // what did not come true.
@@ -26,6 +30,7 @@ const config: ViteUserConfig = defineConfig({
     hookTimeout: 300_000,
     pool: "forks",
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
   },
 });
 

@@ -2,9 +2,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WEIR } from "../support/built-weir.ts";
 import { testRedisUrl, uniqueTag } from "../support/test-redis.ts";
+import { callWeir } from "./call-weir.ts";
 import { jobFile, jsonLines, weir } from "./start-weir.ts";
 
 const job = jobFile("window-counts.ts");
@@ -106,7 +107,7 @@ describe("wrong calls", () => {
     ],
   ];
   test.each(calls)("%s", async (_what, args, code, message) => {
-    const ended = await weir(args);
+    const ended = await callWeir(args);
     expect(ended).toMatchObject({ code, stdout: "" });
     expect(ended.stderr).toMatch(message);
     expect(ended.stderr.trim().split("\n")).toHaveLength(1);
@@ -118,7 +119,7 @@ describe("wrong calls", () => {
     ["cancel", 4, "JOB_NOT_FOUND"],
     ["remove", 4, "JOB_NOT_FOUND"],
   ])("%s of an unknown job, as JSON", async (command, code, errorCode) => {
-    const ended = await weir([command, unknown, "--redis", testRedisUrl(), "--json"]);
+    const ended = await callWeir([command, unknown, "--redis", testRedisUrl(), "--json"]);
     expect(ended).toMatchObject({ code, stdout: "" });
     expect(jsonLines(ended.stderr)).toEqual([
       {
@@ -143,7 +144,10 @@ describe("wrong calls", () => {
       stdout: "",
       stderr: expect.stringContaining("Usage: weir"),
     });
-    expect(await weir(["--help"])).toMatchObject({ code: 0, stdout: expect.stringContaining("Usage: weir") });
+    expect(await callWeir(["--help"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("Usage: weir"),
+    });
     expect(await weir(["--version"])).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
@@ -152,8 +156,8 @@ describe("wrong calls", () => {
 });
 
 describe("job files", () => {
-  const source = (path: string): string => fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
-  const defineJob = `import { defineJob } from ${JSON.stringify(source("dataflow/job.ts"))};`;
+  const weirPackage = join(WEIR, "../../index.js");
+  const defineJob = `import { defineJob } from ${JSON.stringify(weirPackage)};`;
   const files: Readonly<Record<string, string>> = {
     "none.ts": "export const first = 1; export default function build() {}; export const list = [];",
     "throws.ts": 'const limit = 3;\nthrow new RangeError("the limit is " + limit);',
@@ -172,10 +176,18 @@ describe("job files", () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  const cases: readonly (readonly [file: string, args: string[], message: RegExp])[] = [
-    ["missing.ts", [], /job file .*missing\.ts: there is no such file \[JOB_FILE\]/],
-    ["folder.ts", [], /it is a folder; name the file that exports the job \[JOB_FILE\]/],
-    ["job.txt", [], /its name ends in "\.txt"; a job is a \.ts, .* file \[JOB_FILE\]/],
+  const before: readonly (readonly [file: string, message: RegExp])[] = [
+    ["missing.ts", /job file .*missing\.ts: there is no such file \[JOB_FILE\]/],
+    ["folder.ts", /it is a folder; name the file that exports the job \[JOB_FILE\]/],
+    ["job.txt", /its name ends in "\.txt"; a job is a \.ts, .* file \[JOB_FILE\]/],
+  ];
+  test.each(before)("%s, which cannot be loaded", async (file, message) => {
+    const ended = await callWeir(["explain", join(folder, file)]);
+    expect(ended).toMatchObject({ code: 2, stdout: "" });
+    expect(ended.stderr).toMatch(message);
+  });
+
+  const loaded: readonly (readonly [file: string, args: string[], message: RegExp])[] = [
     ["none.ts", [], /it exports default \(a function\), first \(number\), list \(an array\) \[JOB_FILE\]/],
     [
       "none.ts",
@@ -187,30 +199,35 @@ describe("job files", () => {
       ["--export", "first"],
       /the export "first" is no job made by defineJob; it exports .*\[JOB_FILE\]/,
     ],
-    ["throws.ts", [], /loading it failed: RangeError: the limit is 3 \(at .*throws\.ts:2:\d+\) \[JOB_FILE\]/],
-    ["syntax.ts", [], /loading it failed: .*Unexpected "=".* \[JOB_FILE\]/],
+    [
+      "throws.ts",
+      ["--verbose"],
+      /loading it failed: RangeError: the limit is 3 \(at .*throws\.ts:2:\d+\) \[JOB_FILE\]\n[\s\S]*caused by RangeError: the limit is 3\n\s+at .*throws\.ts:2/,
+    ],
+    // In the words of tsx, or of Node where it reads TypeScript itself.
+    ["syntax.ts", [], /loading it failed: .*Unexpected ("="|token `=`).* \[JOB_FILE\]/],
     ["import.ts", [], /loading it failed: .*not-there\.ts.* \[JOB_FILE\]/],
     ["plain.cjs", [], /neither its default export nor an export named job is a job.*\[JOB_FILE\]/],
     ["invalid.ts", [], /the name of the job is "two words"; .*\[INVALID_JOB\]/s],
   ];
-  test.each(cases)("%s %j", async (file, args, message) => {
+  test.each(loaded)("%s %j", async (file, args, message) => {
     const ended = await weir(["explain", join(folder, file), ...args]);
     expect(ended).toMatchObject({ code: 2, stdout: "" });
     expect(ended.stderr).toMatch(message);
   });
 
-  test("--verbose shows the stack of the file's own error", async () => {
-    const { stderr } = await weir(["explain", join(folder, "throws.ts"), "--verbose"]);
-    expect(stderr).toMatch(/caused by RangeError: the limit is 3\n\s+at .*throws\.ts:2/);
+  test('what a TypeScript file imports as "weir" is the very build that runs it', async () => {
+    const { stdout } = await weir(["explain", jobFile("same-build.ts")]);
+    expect(stdout).toMatch(/^job the-same: /);
   });
 });
 
 describe("weir explain", () => {
   test("prints the stages as text, or the plan as one object", async () => {
-    const text = await weir(["explain", job, "--parallelism", "3"]);
+    const text = await callWeir(["explain", job, "--parallelism", "3"]);
     expect(text.code).toBe(0);
     expect(text.stdout).toMatch(/^job window-counts: 2 stages, 6 partitions, 9 channels\n/);
-    const json = await weir(["explain", job, "--parallelism", "3", "--json"]);
+    const json = await callWeir(["explain", job, "--parallelism", "3", "--json"]);
     expect(jsonLines(json.stdout)).toMatchObject([{ job: "window-counts", partitions: 6, channels: 9 }]);
   });
 });

@@ -1,10 +1,16 @@
-// The `weir` command as a real process, from the sources.
+// The `weir` command as a real process, as it is built.
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { beforeAll, onTestFinished, type TestContext } from "vitest";
+import { ensureBuilt, WEIR } from "../support/built-weir.ts";
 import { type WaitForOptions, waitFor } from "../support/wait-for.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+// In every test file that imports this one.
+beforeAll(ensureBuilt);
+
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 export interface Ended {
@@ -55,26 +61,30 @@ export class WeirProcess {
   }
 
   /** Waits for what it prints or does; the error shows what it printed so far. */
-  until<T>(
-    what: string,
-    condition: () => T | Promise<T>,
-    deadlineMs = 30_000,
-  ): ReturnType<typeof waitFor<T>> {
+  until<T>(what: string, condition: () => T | Promise<T>): ReturnType<typeof waitFor<T>> {
     const describe: WaitForOptions["describe"] = () =>
       `${what}; it printed:\n${this.#stdout}\n${this.#stderr}`;
-    return waitFor(condition, { deadlineMs, describe, intervalMs: 50 });
+    return waitFor(condition, { deadlineMs: 120_000, describe, intervalMs: 50 });
   }
 }
 
-/** Starts `weir`; it is killed when the test is over, if it still runs. */
-export function startWeir(args: readonly string[], env: Readonly<Record<string, string>> = {}): WeirProcess {
-  const child = spawn(process.execPath, ["--import", "tsx", MAIN, ...args], {
+/**
+ * Starts `weir`; it is killed when the test is over, if it still runs.
+ *
+ * @param onFinished of the test's own context, where tests run at the same time
+ */
+export function startWeir(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  onFinished: TestContext["onTestFinished"] = onTestFinished,
+): WeirProcess {
+  const child = spawn(process.execPath, [WEIR, ...args], {
     cwd: ROOT,
     env: { ...process.env, NO_COLOR: "1", WEIR_REDIS_URL: "", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const started = new WeirProcess(child);
-  onTestFinished(async () => {
+  onFinished(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
     await started.ended;
   });
@@ -83,6 +93,23 @@ export function startWeir(args: readonly string[], env: Readonly<Record<string, 
 
 export function weir(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
   return startWeir(args, env).ended;
+}
+
+export interface Hold {
+  /** For the environment of the command. */
+  readonly env: { readonly WEIR_TEST_HOLD: string };
+  /** Lets the held source go on. */
+  release(): Promise<void>;
+}
+
+/** Makes the source of jobs/window-counts.ts stop after its first records until `release`, or the end of the test. */
+export async function holdSource(): Promise<Hold> {
+  const folder = await mkdtemp(join(tmpdir(), "weir-hold-"));
+  const release = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  onTestFinished(release);
+  const file = join(folder, "hold");
+  await writeFile(file, "");
+  return { env: { WEIR_TEST_HOLD: file }, release };
 }
 
 export function jobFile(name: string): string {

@@ -4,11 +4,12 @@ import { formatCauses } from "../../src/cli/watermark-text.ts";
 import { deleteJob } from "../../src/redis/delete-job.ts";
 import type { WatermarkCause } from "../../src/runtime/watermark-causes.ts";
 import { testRedisUrl, uniqueTag } from "../support/test-redis.ts";
+import { callWeir } from "./call-weir.ts";
 import { jobFile, jsonLines, startWeir, weir } from "./start-weir.ts";
 
 const file = jobFile("silent-split.ts");
 
-describe("event time on the command line", { timeout: 180_000 }, () => {
+describe("event time on the command line", () => {
   test("status and explain --live name the silent split, since when, and the way to it", async () => {
     const name = uniqueTag("silent");
     onTestFinished(async () => {
@@ -17,16 +18,12 @@ describe("event time on the command line", { timeout: 180_000 }, () => {
     const env = { WEIR_TEST_JOB: name };
     const redis = ["--redis", testRedisUrl()];
     const run = startWeir(["run", file, ...redis, "--workers", "1", "--parallelism", "2", "--json"], env);
-    const causes = await run.until(
-      "the silent split is named",
-      async () => {
-        const { code, stdout } = await weir(["status", name, ...redis, "--json"]);
-        if (code !== 0) return false;
-        const found = (jsonLines(stdout)[0]?.["watermarks"] ?? []) as readonly WatermarkCause[];
-        return found.some(({ stage, state }) => stage === "counts" && state === "silent") && found;
-      },
-      60_000,
-    );
+    const causes = await run.until("the silent split is named", async () => {
+      const { code, stdout } = await callWeir(["status", name, ...redis, "--json"]);
+      if (code !== 0) return false;
+      const found = (jsonLines(stdout)[0]?.["watermarks"] ?? []) as readonly WatermarkCause[];
+      return found.some(({ stage, state }) => stage === "counts" && state === "silent") && found;
+    });
     expect(causes).toEqual([
       {
         ...{ stage: "readings", watermark: 39_999, path: ["readings.1"], kind: "split", input: "silent" },
@@ -40,14 +37,14 @@ describe("event time on the command line", { timeout: 180_000 }, () => {
     ]);
     const line =
       /^counts: watermark 1970-01-01T00:00:39\.999Z, held by split silent of readings\.1: no newer records for \S+$/m;
-    expect((await weir(["status", name, ...redis])).stdout).toMatch(line);
+    expect((await callWeir(["status", name, ...redis])).stdout).toMatch(line);
     const live = await weir(["explain", file, "--live", ...redis], env);
     expect(live.stdout).toMatch(/^stage counts × 2$/m);
     expect(live.stdout).toMatch(line);
     expect((await weir(["explain", file, "--live", ...redis], { WEIR_TEST_JOB: `${name}-none` })).code).toBe(
       4,
     );
-    expect((await weir(["cancel", name, ...redis])).code).toBe(0);
+    expect((await callWeir(["cancel", name, ...redis])).code).toBe(0);
     await run.ended;
   });
 });

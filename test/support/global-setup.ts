@@ -2,6 +2,7 @@
 
 import { createClient } from "redis";
 import type { TestProject } from "vitest/node";
+import { ensureBuilt } from "./built-weir.ts";
 import { findOrInstallRedisBinary } from "./redis-binary.ts";
 import { RedisServer } from "./redis-server.ts";
 
@@ -14,6 +15,8 @@ declare module "vitest" {
 
 /** Called once by vitest before any test file. @returns the teardown */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // In watch mode; a first run builds when something needs it.
+  project.onTestsRerun(ensureBuilt);
   const named = process.env["WEIR_TEST_REDIS_URL"];
   if (named !== undefined && named !== "") {
     await expectAnswer(named);

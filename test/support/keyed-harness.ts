@@ -1,4 +1,8 @@
 // KeyedHarness — one partition of one keyed operator over a model backend: fetches, commits, crashes and goes on.
+//
+// Below weir/testing, whose calls are whole epochs: here a watermark is fired slice by slice, several steps make one epoch or
+// a crash drops them, storage may share references as in an embedded job, and what a commit writes is looked at. What needs
+// none of that is tested with `operatorHarness`.
 import { type Batch, createBatch, MIN_WATERMARK } from "../../src/core/batch.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import type { StateLoad, StateWrites } from "../../src/core/ports/state-backend.ts";

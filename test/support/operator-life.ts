@@ -1,4 +1,5 @@
-// A life of an operator: the same steps, with commits, crashes, tiny caches and slices in between.
+// A life of an operator: the same steps, with commits, crashes, tiny caches and slices in between. Epochs end at any step,
+// also between two slices of a watermark, which `operatorHarness` of weir/testing does not let a test do.
 import fc from "fast-check";
 import type { HarnessOptions, KeyedHarness } from "./keyed-harness.ts";
 

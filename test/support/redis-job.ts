@@ -7,6 +7,9 @@ import { createJobCall, createJobScript } from "../../src/redis/scripts/job.ts";
 import { RedisSession, type SessionOptions } from "../../src/redis/session.ts";
 import { RedisStateBackend } from "../../src/state/redis-state-backend.ts";
 
+/** Real jobs draw a random one: it is known here without asking. */
+const INCARNATION = 1;
+
 export interface JobSession {
   readonly session: RedisSession;
   readonly backend: RedisStateBackend;
@@ -24,7 +27,7 @@ export class RedisJob {
     this.url = url;
     this.name = name;
     this.keys = new JobKeys(name);
-    this.data = this.keys.incarnation(1);
+    this.data = this.keys.incarnation(INCARNATION);
   }
 
   /** Creates the job and its partitions. */
@@ -32,7 +35,7 @@ export class RedisJob {
     const job = new RedisJob(url, name);
     const { session } = await job.open();
     const record = { name, planHash: "hash", config: "{}", layouts: "{}" };
-    await session.run(createJobScript, createJobCall(job.keys, record, partitions));
+    await session.run(createJobScript, createJobCall(job.keys, INCARNATION, record, partitions));
     session.close();
     return job;
   }
@@ -44,7 +47,7 @@ export class RedisJob {
     return {
       session,
       backend: new RedisStateBackend(session, this.name),
-      reader: new RedisChannelReader(session, this.name, 1),
+      reader: new RedisChannelReader(session, this.name, INCARNATION),
     };
   }
 

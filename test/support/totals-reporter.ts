@@ -26,7 +26,8 @@ export default class TotalsReporter implements Reporter {
     this.#failed = unhandledErrors.length;
     this.#skipped = 0;
     for (const module of modules) this.#count(module);
-    if (unhandledErrors.length > 0) process.stdout.write(`FAILED: ${unhandledErrors.length} errors outside any test\n`);
+    if (unhandledErrors.length > 0)
+      process.stdout.write(`FAILED: ${unhandledErrors.length} errors outside any test\n`);
   }
 
   #count(module: TestModule): void {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export interface WaitForOptions {
   /**
-   * Milliseconds after which the wait fails. Default 60,000: a condition that comes true costs none of it, and a slow
+   * Milliseconds after which the wait fails. Default 120,000: a condition that comes true costs none of it, and a slow
    * machine is no fault. Give another only where the time itself is what is tested.
    */
   readonly deadlineMs?: number;
@@ -17,7 +17,7 @@ export class WaitDeadlineError extends Error {
   override readonly name: string = "WaitDeadlineError";
 }
 
-const DEFAULT_DEADLINE_MS = 60_000;
+const DEFAULT_DEADLINE_MS = 120_000;
 
 type Truthy<T> = Exclude<T, false | 0 | 0n | "" | null | undefined>;
 

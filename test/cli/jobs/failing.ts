@@ -1,7 +1,6 @@
 // A job whose user function fails, or ends its process, at one record.
-import { console as consoleSink } from "../../../src/connectors/console.ts";
-import { generator } from "../../../src/connectors/generator.ts";
-import { defineJob, type Job } from "../../../src/dataflow/job.ts";
+import { defineJob, generator, type Job } from "weir";
+import { console as consoleSink } from "weir/connectors/console";
 
 export const job: Job = defineJob(process.env["WEIR_TEST_JOB"] ?? "failing", (builder) => {
   builder

@@ -1,9 +1,6 @@
 // A job whose sink never takes anything, or that reads what only this process has.
-import { console as consoleSink } from "../../../src/connectors/console.ts";
-import type { Sink } from "../../../src/connectors/contract.ts";
-import { generator } from "../../../src/connectors/generator.ts";
-import { stdinLines } from "../../../src/connectors/stdin-lines.ts";
-import { defineJob, type Job } from "../../../src/dataflow/job.ts";
+import { defineJob, generator, type Job, type Sink, stdinLines } from "weir";
+import { console as consoleSink } from "weir/connectors/console";
 
 const name = process.env["WEIR_TEST_JOB"] ?? "refused";
 

@@ -1,8 +1,6 @@
 // A job in which one of two splits brings one record and then nothing: its windows wait for it.
-import { console as consoleSink } from "../../../src/connectors/console.ts";
-import { defineJob, type Job } from "../../../src/dataflow/job.ts";
-import { count } from "../../../src/operators/aggregates.ts";
-import { tumbling } from "../../../src/time/windows.ts";
+import { count, defineJob, type Job, tumbling } from "weir";
+import { console as consoleSink } from "weir/connectors/console";
 import { FedSource } from "../../engine/fed-source.ts";
 
 interface Reading {

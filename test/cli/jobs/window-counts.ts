@@ -1,10 +1,8 @@
 // A bounded job for the tests of the command line: counts per key and second of event time.
-import { console as consoleSink } from "../../../src/connectors/console.ts";
-import { ndjsonSink } from "../../../src/connectors/files/ndjson-sink.ts";
-import { generator } from "../../../src/connectors/generator.ts";
-import { defineJob, type Job } from "../../../src/dataflow/job.ts";
-import { count } from "../../../src/operators/aggregates.ts";
-import { tumbling } from "../../../src/time/windows.ts";
+import { count, defineJob, generator, type Job, tumbling } from "weir";
+import { console as consoleSink } from "weir/connectors/console";
+import { ndjsonSink } from "weir/connectors/files";
+import { heldSource } from "./held-source.ts";
 
 const KEYS = 5;
 const RECORDS_PER_SECOND = 500;
@@ -13,6 +11,7 @@ const RECORDS_PER_SECOND = 500;
 const name = process.env["WEIR_TEST_JOB"] ?? "window-counts";
 const records = Number(process.env["WEIR_TEST_RECORDS"] ?? 4_000);
 const rate = process.env["WEIR_TEST_RATE"];
+const hold = process.env["WEIR_TEST_HOLD"];
 const file = process.env["WEIR_TEST_FILE"];
 
 interface Tick {
@@ -21,16 +20,16 @@ interface Tick {
 }
 
 const job: Job = defineJob(name, (builder) => {
+  const ticks = generator({
+    generate: (n): Tick => ({ n, at: timeOf(n) }),
+    count: records,
+    ...(rate === undefined ? {} : { ratePerSecond: Number(rate) }),
+  });
   const counts = builder
-    .source(
-      "ticks",
-      generator({
-        generate: (n): Tick => ({ n, at: timeOf(n) }),
-        count: records,
-        ...(rate === undefined ? {} : { ratePerSecond: Number(rate) }),
-      }),
-      { timestamp: (tick) => tick.at, outOfOrderness: "1s" },
-    )
+    .source("ticks", hold === undefined ? ticks : heldSource(ticks, hold), {
+      timestamp: (tick) => tick.at,
+      outOfOrderness: "1s",
+    })
     .keyBy((tick) => tick.n % KEYS)
     .window(tumbling("1s"))
     .aggregate("counts", count())
