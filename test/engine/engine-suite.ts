@@ -8,15 +8,21 @@ import { describeLife } from "./life-suite.ts";
 import { describeOperators } from "./operator-suite.ts";
 import { describePolicies } from "./policy-suite.ts";
 import { describeRanking } from "./ranking-suite.ts";
+import { describeRows } from "./row-suite.ts";
+import { describeStrategies } from "./strategy-suite.ts";
 import { describeTime } from "./time-suite.ts";
 import { describeTopologies } from "./topology-suite.ts";
+import { describeWindows } from "./window-suite.ts";
 
 export function describeEngine(engine: Engine): void {
-  describe(`the engine, ${engine.name}`, { timeout: 120_000 }, () => {
+  describe(`the engine, ${engine.name}`, () => {
     describeOperators(engine);
     describeTopologies(engine);
     describeTime(engine);
+    describeWindows(engine);
+    describeStrategies(engine);
     describeJoins(engine);
+    describeRows(engine);
     describeRanking(engine);
     describePolicies(engine);
     describeAsync(engine);

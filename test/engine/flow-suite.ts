@@ -3,15 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { TraceMark } from "../../src/core/batch.ts";
 import { keyGroupOf, partitionOfKeyGroup } from "../../src/core/key-group.ts";
 import type { Telemetry } from "../../src/core/ports/telemetry.ts";
-import {
-  collect,
-  collection,
-  emits,
-  type RunEvent,
-  type Sink,
-  type StageReport,
-  value,
-} from "../../src/index.ts";
+import { collect, collection, emits, type Sink, type StageReport, value } from "../../src/index.ts";
+import { newStart, runShared } from "../support/two-workers.ts";
 import { chunks, type Engine, groupBy, newJob, randomNumbers, sorted, until, withWeir } from "./engine.ts";
 import { sales } from "./sales.ts";
 import { scripted } from "./scripted-source.ts";
@@ -65,13 +58,10 @@ export function describeFlow(engine: Engine): void {
       const telemetry = new EveryTenth();
       const out = collect<string>();
       const PARTITIONS = 3;
-      let settle = (): void => {};
-      const settled = new Promise<void>((resolve) => {
-        settle = resolve;
-      });
+      const { started, start } = newStart();
       const job = newJob((builder) =>
         builder
-          .source("sales", scripted([[{ wait: () => settled }, ...chunks(input, 25)]]), { parallelism: 1 })
+          .source("sales", scripted([[{ wait: () => started }, ...chunks(input, 25)]]), { parallelism: 1 })
           .map("as-is", (sale) => sale)
           .keyBy((sale) => sale.shop)
           .process("second", {
@@ -90,25 +80,7 @@ export function describeFlow(engine: Engine): void {
           .map(({ id }) => `sale ${id}`)
           .to("out", out),
       );
-      await withWeir(engine, job.name, async (weir) => {
-        const run = await weir.run(job, { parallelism: PARTITIONS, telemetry });
-        if (engine.name === "embedded") {
-          settle();
-          await run.finished;
-          return;
-        }
-        // Two workers, so that many frames are encoded and read again. Nothing moves once the input begins.
-        const other = await engine.connect();
-        let moved = 0;
-        const onEvent = ({ kind }: RunEvent): void => {
-          if (kind === "partition-running") moved++;
-        };
-        const second = await other.run(job, { telemetry, joinOnly: true, onEvent });
-        await until(second, "partitions to move", () => moved >= 3);
-        settle();
-        await Promise.all([run.finished, second.finished]);
-        await other.close();
-      });
+      await runShared(engine, job, { parallelism: PARTITIONS, telemetry }, start);
 
       expect(telemetry.sampled.length).toBe(20);
       const seen = groupBy(telemetry.steps, ({ traceId }) => traceId);

@@ -37,7 +37,7 @@ import { SMALL, sales } from "./sales.ts";
 import { type Step, scripted } from "./scripted-source.ts";
 import { Signal, type Visit, visitsJob, visitsOf } from "./visits.ts";
 
-describe.concurrent("recovery on Redis", { timeout: 120_000 }, () => {
+describe.concurrent("recovery on Redis", () => {
   test("a sink that refuses for ever is retried and then ends the job with its name and cause", async () => {
     const restarts: RunEvent[] = [];
     const error = await runToFailure(
@@ -46,7 +46,11 @@ describe.concurrent("recovery on Redis", { timeout: 120_000 }, () => {
         job
           .source("numbers", collection([1, 2, 3]))
           .to("broken", refusing(Number.POSITIVE_INFINITY, collect())),
-      { parallelism: 1, onEvent: (event) => event.kind === "partition-restart" && restarts.push(event) },
+      {
+        parallelism: 1,
+        restart: { initialBackoffMs: 1, maxBackoffMs: 10 },
+        onEvent: (event) => event.kind === "partition-restart" && restarts.push(event),
+      },
     );
     expect(error).toMatchObject({ code: "JOB_FAILED", details: { code: "SINK_FAILED" } });
     expect(error.message).toContain('sink "broken"');

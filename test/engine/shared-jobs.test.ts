@@ -11,12 +11,12 @@ import {
   value,
 } from "../../src/index.ts";
 import { testRedisUrl, uniqueTag } from "../support/test-redis.ts";
-import { chunks, newJob, onRedis, runToFailure, sorted, until, withWeir } from "./engine.ts";
+import { chunks, newJob, onRedis, PATIENT, runToFailure, sorted, until, withWeir } from "./engine.ts";
 import { sales } from "./sales.ts";
 import { scripted } from "./scripted-source.ts";
 import { Signal, type Visit, visitsJob, visitsOf } from "./visits.ts";
 
-describe.concurrent("shared jobs on Redis", { timeout: 120_000 }, () => {
+describe.concurrent("shared jobs on Redis", () => {
   test("a job that is over is not run again, unless fresh is asked for", async () => {
     const out = collect<number>();
     const job = newJob((builder) => builder.source("numbers", collection([1, 2, 3])).to("out", out));
@@ -113,11 +113,18 @@ describe.concurrent("shared jobs on Redis", { timeout: 120_000 }, () => {
     await withWeir(onRedis, job.name, async (first) => {
       const second = await connect({ redis: testRedisUrl() });
       try {
-        const run = await first.run(job, { parallelism: 3, onEvent: (event) => events[0].push(event) });
+        const run = await first.run(job, {
+          ...PATIENT,
+          parallelism: 3,
+          onEvent: (event) => events[0].push(event),
+        });
         await until(run, "a hundred results", () => out.results.length === 100);
         expect(started(0).sort()).toEqual(["sales.0", "visits.0", "visits.1", "visits.2"]);
 
-        const joined = await second.run(job, { onEvent: (event) => events[1].push(event) });
+        const joined = await second.run(job, {
+          ...PATIENT,
+          onEvent: (event) => events[1].push(event),
+        });
         await until(joined, "half of the partitions to move", () => started(1).length === 2);
         const moved = started(1);
         goOn[0].set();
@@ -149,7 +156,10 @@ describe.concurrent("shared jobs on Redis", { timeout: 120_000 }, () => {
     await withWeir(onRedis, job.name, async (first) => {
       const second = await connect({ redis: testRedisUrl() });
       try {
-        const runs = await Promise.all([first.run(job, { parallelism: 2 }), second.run(job)]);
+        const runs = await Promise.all([
+          first.run(job, { ...PATIENT, parallelism: 2 }),
+          second.run(job, PATIENT),
+        ]);
         await until(runs[0], "the results", () => out.results.length === 50);
         expect(await second.cancel(job.name)).toBe(true);
         for (const run of runs) expect((await run.finished).status).toBe("cancelled");

@@ -197,9 +197,10 @@ export function describeTime(engine: Engine): void {
         const isClosed = (): boolean => out.results.length > 0;
         const closed = { wait: () => waitFor(isClosed, { deadlineMs: DEADLINE_MS, describe: "a window" }) };
         const reading = (id: number, at: number): Reading => ({ id, sensor: "s", at });
-        // The active input goes on until the window has closed without the silent one.
+        // The active input goes on until the window has closed without the silent one; this many pauses last longer than
+        // that takes.
         const pause = { wait: () => (isClosed() ? Promise.resolve() : sleep(20)) };
-        const tail = Array.from({ length: DEADLINE_MS / 20 }, () => [pause, [reading(1, 500)]]).flat();
+        const tail = Array.from({ length: 2_000 }, () => [pause, [reading(1, 500)]]).flat();
         const active = [[reading(0, 10)], ...tail];
         const silent = [[reading(2, 5)], closed];
         const time = { timestamp: (each: Reading) => each.at, idleAfter: 100 };
