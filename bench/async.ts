@@ -8,7 +8,7 @@ import type { StateWrites } from "../src/core/ports/state-backend.ts";
 import { asyncMapOperator } from "../src/operators/async/async-map.ts";
 import type { AsyncOperator, AsyncOperatorContext } from "../src/operators/async/async-operator.ts";
 import type { CallLimits } from "../src/operators/async/call-pool.ts";
-import type { AsyncOrder } from "../src/operators/async/holding-operator.ts";
+import type { AsyncOrder } from "../src/operators/async/exit-order.ts";
 import { lookupOperator } from "../src/operators/async/lookup.ts";
 import { createOperatorMetrics } from "../src/operators/operator.ts";
 import { type Figure, measure, smoke, tell } from "./figures.ts";

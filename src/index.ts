@@ -27,17 +27,24 @@ export { type Codec, msgpackCodec, type OlderVersions } from "./core/codec.ts";
 export { EngineError, isEngineError, type RetryScope } from "./core/errors.ts";
 export { type PrimitiveKey, UnsupportedKeyError } from "./core/key-group.ts";
 export { InvalidOptionError, UnknownOptionError } from "./core/options.ts";
-export { JobLostError, JobNotFoundError, LayoutsChangedError } from "./core/partition-errors.ts";
+export {
+  JobLostError,
+  JobNotFoundError,
+  JobReplacedError,
+  LayoutsChangedError,
+} from "./core/partition-errors.ts";
 export { NotSerialisableError } from "./core/plain-data.ts";
 export type {
   AsyncFunction,
   AsyncOptions,
+  KeyedAsyncFunction,
+  KeyedAsyncOptions,
   LookupAnswer,
   LookupCacheOptions,
   LookupKey,
   LookupOptions,
-  RetryOptions,
 } from "./dataflow/async.ts";
+export type { RetryOptions } from "./dataflow/call-options.ts";
 export type {
   CoGroupedStreams,
   CoGroupedWindows,
@@ -63,6 +70,7 @@ export { InvalidJobError, type JobProblem, type JobProblemCode } from "./dataflo
 export type {
   AppendJoinOptions,
   IntervalJoinOptions,
+  JoinTtlOptions,
   KeysForChanges,
   LeftOf,
   RightOf,
@@ -111,6 +119,7 @@ export type {
   SinkOptions,
   SourceOptions,
   StatelessOptions,
+  TimestampOptions,
 } from "./dataflow/stream-options.ts";
 export type { WindowedStream } from "./dataflow/windowed-stream.ts";
 export type { KeyedValue } from "./operators/aggregate.ts";
@@ -129,12 +138,15 @@ export {
   type TopNAggregateOptions,
   topN,
 } from "./operators/aggregates.ts";
-export type { AsyncContext, AsyncStart } from "./operators/async/async-map.ts";
+export type { AsyncContext, AsyncStart, KeyedAsyncContext } from "./operators/async/async-map.ts";
+export type { RequestFigures } from "./operators/async/async-operator.ts";
 export { AsyncTimeoutError } from "./operators/async/call-pool.ts";
-export type { AsyncOrder } from "./operators/async/holding-operator.ts";
+export type { KeyedAsyncOrder } from "./operators/async/exit-by-key.ts";
+export type { AsyncOrder } from "./operators/async/exit-order.ts";
 export { type LoadContext, LookupAnswerError, type LookupKind } from "./operators/async/lookup.ts";
 export type { Change, ChangeOp } from "./operators/change.ts";
 export { InvalidEmitTimestampError } from "./operators/current-context.ts";
+export { LATE_TAG, MissingTimestampError } from "./operators/event-time.ts";
 export type { Evictor, EvictorContext, WindowRecord } from "./operators/evictor.ts";
 export { UserFunctionError } from "./operators/failure.ts";
 export type {
@@ -151,7 +163,7 @@ export type { ConnectedDefinition } from "./operators/joins/connected-process.ts
 export type { JoinKind } from "./operators/joins/interval-join.ts";
 export type { JoinContext } from "./operators/joins/join-context.ts";
 export { MissingJoinTimestampError } from "./operators/joins/join-time.ts";
-export { ChangeWithoutKeyError, type TableJoinKind } from "./operators/joins/table-join.ts";
+export { ChangeWithoutKeyError, type TableJoinKind } from "./operators/joins/table-join-base.ts";
 export {
   type Emits,
   emits,
@@ -163,11 +175,8 @@ export {
 export type { DeadLetter, ErrorPolicy } from "./operators/operator.ts";
 export type { OverResult } from "./operators/over/over.ts";
 export { InvalidPatternError, PatternSkipError } from "./operators/pattern/errors.ts";
-export {
-  type MatchContext,
-  TIMED_OUT_TAG,
-  type TimedOutMatch,
-} from "./operators/pattern/pattern-operator.ts";
+export type { MatchContext } from "./operators/pattern/match-context.ts";
+export { TIMED_OUT_TAG, type TimedOutMatch } from "./operators/pattern/pattern-definition.ts";
 export {
   noSkip,
   type SkipStrategy,
@@ -190,17 +199,11 @@ export {
   type EvictorOptions,
   type Evictors,
   evictors,
+  type TimeoutOptions,
   type Triggers,
   triggers,
 } from "./operators/triggers.ts";
-export {
-  LATE_TAG,
-  MissingTimestampError,
-  type Pane,
-  type WindowFunction,
-  type WindowFunctionContext,
-  type WindowResult,
-} from "./operators/window.ts";
+export type { Pane, WindowFunction, WindowFunctionContext, WindowResult } from "./operators/window.ts";
 export { comparePlans } from "./plan/compare.ts";
 export { describePlan, type PlanDescription } from "./plan/description.ts";
 export type { EdgePlan, JobPlan, OperatorPlan, Partitioning, SourcePlan, StagePlan } from "./plan/plan.ts";
@@ -227,7 +230,7 @@ export type { RunEvent, StageReport, WorkerReport } from "./runtime/reports.ts";
 export type { RunOptions } from "./runtime/run-options.ts";
 export type { WatermarkCause } from "./runtime/watermark-causes.ts";
 export { type ConnectOptions, connect, type JobStatusReport, type Weir } from "./runtime/weir.ts";
-export type { WorkerOutcome } from "./runtime/worker.ts";
+export type { WorkerOutcome } from "./runtime/worker-options.ts";
 export {
   type AggregatingDescriptor,
   aggregating,

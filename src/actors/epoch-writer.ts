@@ -19,7 +19,7 @@ import {
   type StateWrites,
 } from "../core/ports/state-backend.ts";
 import type { HeadHost } from "./head.ts";
-import type { OpenPartition } from "./partition-opening.ts";
+import { type OpenPartition, PROCESSING_TIME_FIELD } from "./partition-opening.ts";
 import { type SinkOperator, sinkTokenField } from "./sink-operator.ts";
 
 /** Waits before a refused commit is sent again: from the first to the longest, doubling. */
@@ -102,7 +102,7 @@ export class EpochWriter {
   }
 
   #commit(prepared: readonly Prepared[], final: boolean): void {
-    const { head, chain, outbound, sinks } = this.#open;
+    const { head, chain, clock, outbound, sinks } = this.#open;
     const meta: MetaField[] = [];
     const trims: ChannelTrim[] = [];
     head.collectProgress(meta, trims);
@@ -111,6 +111,8 @@ export class EpochWriter {
     const outputs = outbound.seal(this.#parts.clock.monotonicMs());
     for (const [i, each] of prepared.entries())
       if (each.token !== undefined) meta.push([sinkTokenField(sinks[i]!.name), JSON.stringify(each.token)]);
+    const processingTime = clock.takeHighest();
+    if (processingTime !== undefined) meta.push([PROCESSING_TIME_FIELD, String(processingTime)]);
     if (final) meta.push([ENDED_FIELD, "1"]);
     const appends = prepared.flatMap((each) => each.appends ?? []);
     this.#send({ seq: ++this.#seq, drain: this.#parts.drains, outputs, state, trims, appends, meta }, final);

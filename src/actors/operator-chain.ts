@@ -15,6 +15,7 @@ import {
   type OperatorMetrics,
   type Receiver,
   type StatefulOperator,
+  type UnkeyedOperator,
 } from "../operators/operator.ts";
 import type { StagePlan } from "../plan/plan.ts";
 import type { SinkOperator } from "./sink-operator.ts";
@@ -51,7 +52,9 @@ export interface OperatorChain {
   readonly keyed: readonly KeyedOperator[];
   /** Operators whose results leave in later turns. */
   readonly async: readonly AsyncOperator[];
-  /** Of which commits carry something: keyed and asynchronous ones. */
+  /** Operators whose state belongs to the partition, asynchronous ones included. */
+  readonly unkeyed: readonly UnkeyedOperator[];
+  /** Of which commits carry something: those with keys and those without. */
   readonly stateful: readonly StatefulOperator[];
   /** Receives the dead letters of the stage's source; undefined when nobody reads them. */
   readonly sourceDeadLetters: Receiver | undefined;
@@ -74,6 +77,7 @@ export function buildOperatorChain(parts: ChainParts): OperatorChain {
   const opened: Operator[] = [];
   const keyed: KeyedOperator[] = [];
   const async: AsyncOperator[] = [];
+  const unkeyed: UnkeyedOperator[] = [];
 
   const isHead = (operator: string, tag: string | undefined): boolean =>
     stage.source !== undefined && operator === stage.id && tag === undefined;
@@ -129,6 +133,13 @@ export function buildOperatorChain(parts: ChainParts): OperatorChain {
       built.set(plan.name, operator);
       opened.push(operator);
       async.unshift(operator);
+      unkeyed.unshift(operator);
+    } else if (plan.type === "unkeyed") {
+      const { keyGroups, startsEmpty } = parts;
+      const operator = plan.create({ ...context, keyGroups, startsEmpty });
+      built.set(plan.name, operator);
+      opened.push(operator);
+      unkeyed.unshift(operator);
     } else {
       const operator = plan.create({
         ...context,
@@ -154,7 +165,8 @@ export function buildOperatorChain(parts: ChainParts): OperatorChain {
     plain: withSides(orNowhere(headReceivers.filter((receiver) => !keyedSet.has(receiver))), deadLetters),
     keyed,
     async,
-    stateful: [...keyed, ...async],
+    unkeyed,
+    stateful: [...keyed, ...unkeyed],
     sourceDeadLetters: deadLetters.length === 0 ? undefined : fanOut(deadLetters),
     close() {
       for (const operator of opened) operator.close?.();

@@ -1,5 +1,6 @@
 // What one partition tells about itself: for the progress table, status and dashboards.
 import type { PartitionId } from "../core/ids.ts";
+import type { RequestFigures } from "../operators/async/async-operator.ts";
 import type { OperatorMetrics } from "../operators/operator.ts";
 import type { WatermarkHold } from "../time/watermark-hold.ts";
 import type { PartitionState } from "./partition-lifecycle.ts";
@@ -23,4 +24,6 @@ export interface PartitionMetrics {
   readonly commits: number;
   readonly time: TimeSpent;
   readonly operators: Readonly<Record<string, OperatorMetrics>>;
+  /** Of the operators that make requests; absent where there is none. */
+  readonly requests?: readonly RequestFigures[] | undefined;
 }

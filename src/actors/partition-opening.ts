@@ -12,6 +12,7 @@ import { ENDED_FIELD, type PartitionHandle, type StoredTimer } from "../core/por
 import { FailureHandler } from "../operators/failure.ts";
 import { createOperatorMetrics, DEAD_LETTER_TAG, type OperatorMetrics } from "../operators/operator.ts";
 import type { StagePlan } from "../plan/plan.ts";
+import { PartitionClock } from "../time/partition-clock.ts";
 import { ChannelHead, parseEntryId, storedWatermark } from "./channel-head.ts";
 import type { Head, HeadHost } from "./head.ts";
 import type { Mailbox } from "./kernel/mailbox.ts";
@@ -33,6 +34,8 @@ export interface PartitionHost extends HeadHost {
 
 export interface OpenPartition {
   readonly handle: PartitionHandle;
+  /** Processing time, for operators and their timers. */
+  readonly clock: PartitionClock;
   readonly head: Head;
   readonly chain: OperatorChain;
   readonly outbound: Outbound;
@@ -68,6 +71,7 @@ export async function openPartition(
   const { meta, seq, lineage } = handle.attached;
   const undo: (() => Promise<void> | void)[] = [];
   try {
+    const clock = new PartitionClock(env.clock, committedTime(meta));
     const metrics = new Map<string, OperatorMetrics>();
     const buffers = edges.map(
       ({ edge, channels }) =>
@@ -90,7 +94,7 @@ export async function openPartition(
     const chain = buildOperatorChain({
       stage,
       partition: index,
-      clock: env.clock,
+      clock,
       keyGroups,
       startsEmpty: seq === 0,
       lineage,
@@ -108,7 +112,7 @@ export async function openPartition(
       })),
     });
     undo.push(() => chain.close());
-    await restoreHeld(handle, chain);
+    await restoreUnkeyed(handle, chain);
 
     const head =
       stage.source === undefined
@@ -135,6 +139,7 @@ export async function openPartition(
 
     return {
       handle,
+      clock,
       head,
       chain,
       outbound,
@@ -169,10 +174,10 @@ async function undoAll(steps: readonly (() => Promise<void> | void)[]): Promise<
   }
 }
 
-/** Brings back the records whose results had not left at the last commit, and asks for them again. */
-async function restoreHeld(handle: PartitionHandle, { async }: OperatorChain): Promise<void> {
-  for (const operator of async) {
-    const loads = operator.storedRecords();
+/** Operators with keys fetch their state as they need it; what belongs to the partition is brought back at once. */
+async function restoreUnkeyed(handle: PartitionHandle, { unkeyed }: OperatorChain): Promise<void> {
+  for (const operator of unkeyed) {
+    const loads = operator.storedState();
     if (loads.length === 0) continue;
     await handle.load(loads);
     operator.supply(loads);
@@ -184,6 +189,14 @@ function noAction(): void {}
 function committedEnd(id: ChannelId, meta: ReadonlyMap<string, string>): ChannelPosition {
   const [seq, lineage] = parseEntryId(meta.get(`out:${id}`));
   return { id, seq, lineage };
+}
+
+/** Fact with the highest processing time that the partition's operators have seen (T4). */
+export const PROCESSING_TIME_FIELD = "pt";
+
+function committedTime(meta: ReadonlyMap<string, string>): number | undefined {
+  const text = meta.get(PROCESSING_TIME_FIELD);
+  return text === undefined ? undefined : Number(text);
 }
 
 /** Entries of earlier attempts that nobody has consumed yet count as this attempt's. */

@@ -21,7 +21,7 @@ export interface EngineSettings {
   readonly sourceBatchRecords: number;
   /** A channel without records gets the watermark at most this often. */
   readonly watermarkIntervalMs: number;
-  /** Timers fired in one turn; a million due timers fire in slices of this size. */
+  /** Most timers fired in one turn: a million due timers fire in slices. Fewer when those of a slice take longer than 8 ms. */
   readonly timerSlice: number;
   /** State entries held in the heap per keyed operator and partition. */
   readonly cacheEntries: number;

@@ -243,7 +243,7 @@ export class SourceHead implements Head {
         for (; at < records.length; at++) {
           const timestamp = timestampOf(records[at]);
           if (!Number.isFinite(timestamp))
-            throw new InvalidTimestampError(name, timestamp, shortJson(records[at]));
+            throw new InvalidTimestampError(`source "${name}"`, timestamp, shortJson(records[at]));
           timestamps[at] = timestamp;
           kept?.push(at);
         }

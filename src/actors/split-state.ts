@@ -4,14 +4,9 @@
 // Does not:  merge splits, or decide when to read (SourceHead).
 import type { Json, SourceBatch, SourceSplit, SplitReader } from "../connectors/contract.ts";
 import { MAX_WATERMARK } from "../core/batch.ts";
-import { isEngineError, toError } from "../core/errors.ts";
 import type { MetaField } from "../core/ports/state-backend.ts";
-import {
-  InvalidWatermarkError,
-  promisedBy,
-  type WatermarkGenerator,
-  type WatermarkStrategy,
-} from "../time/watermark-strategies.ts";
+import { GuardedGenerator } from "../time/guarded-generator.ts";
+import type { WatermarkStrategy } from "../time/watermark-strategies.ts";
 import { restoreWatermark, type SavedWatermark, saveWatermark } from "../time/watermarks.ts";
 
 /** A split with its committed progress; what `src:<split>` keeps. */
@@ -36,7 +31,7 @@ export interface OpenSplit {
 export class SplitState {
   readonly split: SourceSplit;
   readonly reader: SplitReader<unknown> | undefined;
-  readonly #generator: WatermarkGenerator<unknown>;
+  readonly #generator: GuardedGenerator;
   position: Json | undefined;
   /** A read is on its way. */
   pending = false;
@@ -63,7 +58,7 @@ export class SplitState {
     this.idle = progress?.idle ?? false;
     this.watermark = this.ended ? MAX_WATERMARK : restoreWatermark(progress?.watermark ?? "start");
     this.sinceMs = progress?.sinceMs ?? nowMs;
-    this.#generator = this.#guard(() => strategy.create(split, progress?.generator));
+    this.#generator = new GuardedGenerator(strategy, split.id, progress?.generator);
   }
 
   /** Takes the records of a read. @throws {InvalidWatermarkError} */
@@ -71,10 +66,7 @@ export class SplitState {
     this.silentSinceMs = undefined;
     this.idle = false;
     if (timestamps === undefined) return;
-    const promised = this.#guard(() => {
-      this.#generator.observe(records, timestamps);
-      return promisedBy(this.#generator, this.split.id);
-    });
+    const promised = this.#generator.observe(records, timestamps);
     if (promised > this.watermark) this.#moveTo(promised, nowMs);
   }
 
@@ -104,7 +96,7 @@ export class SplitState {
       idle: this.idle,
       watermark: saveWatermark(this.watermark),
       sinceMs: this.sinceMs,
-      generator: this.#guard(() => this.#generator.save?.() as Json | undefined),
+      generator: this.#generator.save() as Json | undefined,
     };
     return [splitField(this.split), JSON.stringify(progress)];
   }
@@ -112,20 +104,6 @@ export class SplitState {
   #moveTo(watermark: number, nowMs: number): void {
     this.watermark = watermark;
     this.sinceMs = nowMs;
-  }
-
-  /** A promise about all records cannot be skipped like one record: an error in it fails the partition. */
-  #guard<R>(call: () => R): R {
-    try {
-      return call();
-    } catch (thrown) {
-      if (isEngineError(thrown)) throw thrown;
-      throw new InvalidWatermarkError(
-        this.split.id,
-        `its watermark code failed: ${toError(thrown).message}`,
-        thrown,
-      );
-    }
   }
 }
 

@@ -14,6 +14,7 @@ import type { Telemetry } from "../core/ports/telemetry.ts";
 import type { KeyedOperator } from "../operators/operator.ts";
 import type { HeadHost, HeadWork } from "./head.ts";
 import type { OpenPartition } from "./partition-opening.ts";
+import { SliceSize } from "./slice-size.ts";
 
 /** How far a unit of work came. */
 export type WorkProgress =
@@ -30,18 +31,19 @@ export interface WorkRunnerParts {
   readonly host: HeadHost;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
-  /** Timers per slice. */
+  /** Most timers per slice. */
   readonly timerSlice: number;
 }
 
 /** What the runner uses of a partition. */
-export type RunnerPartition = Pick<OpenPartition, "chain" | "sinks"> & {
+export type RunnerPartition = Pick<OpenPartition, "chain" | "clock" | "sinks"> & {
   readonly handle: Pick<OpenPartition["handle"], "load">;
 };
 
 export class WorkRunner {
   readonly #open: RunnerPartition;
   readonly #parts: WorkRunnerParts;
+  readonly #slice: SliceSize;
   #work: HeadWork | undefined;
   #batchPending = false;
   /** Keyed operators that have not yet fired everything up to the work's watermark. */
@@ -55,6 +57,7 @@ export class WorkRunner {
   constructor(open: RunnerPartition, parts: WorkRunnerParts) {
     this.#open = open;
     this.#parts = parts;
+    this.#slice = new SliceSize(parts.timerSlice);
   }
 
   /** A unit of work is at hand. */
@@ -152,18 +155,19 @@ export class WorkRunner {
    * @returns false when none was due
    */
   fireProcessingTime(): boolean {
-    const nowMs = this.#parts.clock.nowMs();
-    if (this.nextProcessingTime() > nowMs) {
-      // The clock stepped back while their state was fetched: that fetch must not pass for the next batch's.
-      this.#loaded = false;
-      return false;
-    }
+    const next = this.nextProcessingTime();
+    if (next === Number.POSITIVE_INFINITY) return false;
+    const nowMs = this.#open.clock.nowMs();
+    if (next > nowMs) return false;
     const due = this.#open.chain.keyed.filter(
       (operator) => (operator.nextProcessingTime() ?? Number.POSITIVE_INFINITY) <= nowMs,
     );
-    const { timerSlice } = this.#parts;
-    if (this.#ensureLoaded(due, (operator) => operator.missingForProcessingTime(nowMs, timerSlice))) {
-      for (const operator of due) operator.advanceProcessingTime(nowMs, timerSlice);
+    const { clock } = this.#parts;
+    const { timers } = this.#slice;
+    const startMs = clock.monotonicMs();
+    if (this.#ensureLoaded(due, (operator) => operator.missingForProcessingTime(nowMs, timers))) {
+      for (const operator of due) operator.advanceProcessingTime(nowMs, timers);
+      this.#slice.note(clock.monotonicMs() - startMs);
       this.#material = true;
     }
     return true;
@@ -190,12 +194,13 @@ export class WorkRunner {
 
   /** @returns true when everything up to the watermark has fired */
   #fireEventTime(watermark: number): boolean {
-    const { timerSlice } = this.#parts;
-    if (
-      !this.#ensureLoaded(this.#toAdvance, (operator) => operator.missingForEventTime(watermark, timerSlice))
-    )
+    const { clock } = this.#parts;
+    const { timers } = this.#slice;
+    const startMs = clock.monotonicMs();
+    if (!this.#ensureLoaded(this.#toAdvance, (operator) => operator.missingForEventTime(watermark, timers)))
       return false;
-    this.#toAdvance = this.#toAdvance.filter((operator) => !operator.advanceEventTime(watermark, timerSlice));
+    this.#toAdvance = this.#toAdvance.filter((operator) => !operator.advanceEventTime(watermark, timers));
+    this.#slice.note(clock.monotonicMs() - startMs);
     this.#material = true;
     return this.#toAdvance.length === 0;
   }

@@ -41,6 +41,7 @@ const JOB: ReadonlySet<string> = new Set([
   "JOB_NOT_RUNNING",
   "JOB_OVER",
   "JOB_LOST",
+  "JOB_REPLACED",
   "JOB_LEFTOVERS",
   "JOB_GRAPH_CHANGED",
 ]);

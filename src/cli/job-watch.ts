@@ -1,11 +1,13 @@
 // JobWatch — looks at a job on Redis again and again over one link, without taking part in it.
 
+import type { RequestFigures } from "../operators/async/async-operator.ts";
 import type { PlanDescription } from "../plan/description.ts";
 import type { JobPlan } from "../plan/plan.ts";
 import { RedisCoordination } from "../redis/redis-coordination.ts";
 import { type JobConfig, parseJobConfig } from "../runtime/job-config.ts";
 import type { WorkerReport } from "../runtime/reports.ts";
-import { findWatermarkCauses, type WatermarkCause } from "../runtime/watermark-causes.ts";
+import { sumRequests } from "../runtime/request-figures.ts";
+import { findWatermarkCauses, flowEdges, type WatermarkCause } from "../runtime/watermark-causes.ts";
 import { describeStatus, type JobStatusReport } from "../runtime/weir.ts";
 import type { StageShape } from "./progress-meter.ts";
 
@@ -43,7 +45,12 @@ export function configOf(status: JobStatusReport): JobConfig {
 export function causesOf(status: JobStatusReport): WatermarkCause[] {
   const { description } = configOf(status);
   const stages = shapesOfDescription(description).map((stage) => stage.id);
-  return findWatermarkCauses(stages, description.edges, reportsOf(status));
+  return findWatermarkCauses(stages, flowEdges(description), reportsOf(status));
+}
+
+/** How the requests of each operator stand, as far as live workers tell. */
+export function requestsOf(status: JobStatusReport): RequestFigures[] {
+  return sumRequests(reportsOf(status).flatMap(({ requests = [] }) => requests));
 }
 
 /** The stages of a plan, in its order. */

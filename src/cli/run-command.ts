@@ -21,6 +21,7 @@ import { loadJob } from "./load-job.ts";
 import type { Output, OutputOptions } from "./output.ts";
 import { runHere } from "./run-here.ts";
 import { runWithWorkers } from "./run-with-workers.ts";
+import { spawnStandby } from "./worker-processes.ts";
 
 interface RunCommandOptions extends OutputOptions, RedisOption, RunningOptions {
   readonly workers?: number;
@@ -49,24 +50,32 @@ async function run(file: string, options: RunCommandOptions, output: Output): Pr
   resolveRestart(restart);
   if (redis === undefined && workers !== undefined)
     throw new UsageError("--workers needs --redis: without a Redis a job runs in one process");
-  const job = await loadJob(file, options.export);
   if (redis === undefined)
-    return runHere(job, {
+    return runHere(await loadJob(file, options.export), {
       redis,
       run: runOptions(options),
       output,
       cpuProfile: cpuProfileFolder(options),
     });
-  const plan = job.plan({ parallelism: parallelism ?? defaultParallelism() });
-  // The workers would refuse it too, but after --fresh has deleted what was there.
-  checkConnectors(plan, { onRedis: true, severalProcesses: true });
-  return runWithWorkers({
-    job: job.name,
-    shapes: shapesOfPlan(plan),
-    redis,
-    workers: workers ?? 1,
-    fresh: fresh === true,
-    childArgs: ["worker", file, "--managed", ...runningArguments(options)],
-    output,
-  });
+  const count = workers ?? 1;
+  const childArgs = ["worker", file, "--managed", ...runningArguments(options)];
+  const standby = spawnStandby(count, childArgs, { WEIR_REDIS_URL: redis });
+  try {
+    const job = await loadJob(file, options.export);
+    const plan = job.plan({ parallelism: parallelism ?? defaultParallelism() });
+    // The workers would refuse it too, but after --fresh has deleted what was there.
+    checkConnectors(plan, { onRedis: true, severalProcesses: true });
+    return await runWithWorkers({
+      job: job.name,
+      shapes: shapesOfPlan(plan),
+      redis,
+      workers: count,
+      fresh: fresh === true,
+      childArgs,
+      standby,
+      output,
+    });
+  } finally {
+    standby.close();
+  }
 }

@@ -15,7 +15,7 @@ import { type JobProgress, summarise } from "./progress-text.ts";
 import { RunNews } from "./run-news.ts";
 import { StopSignals } from "./stop-signals.ts";
 import type { WorkerMessage } from "./worker-messages.ts";
-import { WorkerProcesses, type WorkersEnd } from "./worker-processes.ts";
+import { type StandbyProcesses, WorkerProcesses, type WorkersEnd } from "./worker-processes.ts";
 
 export interface RunWithWorkersOptions {
   readonly job: string;
@@ -30,6 +30,8 @@ export interface RunWithWorkersOptions {
    * WEIR_REDIS_URL so that no password shows in the list of processes.
    */
   readonly childArgs: readonly string[];
+  /** Workers that were started ahead. */
+  readonly standby: StandbyProcesses;
   readonly output: Output;
 }
 
@@ -58,13 +60,14 @@ class RunWithWorkers {
   #draining = false;
 
   constructor(options: RunWithWorkersOptions) {
-    const { workers, childArgs, redis, output } = options;
+    const { workers, childArgs, standby, redis, output } = options;
     this.#options = options;
     this.#news = new RunNews(output);
     this.#meter = new ProgressMeter(options.shapes);
     this.#workers = new WorkerProcesses({
       count: workers,
       args: childArgs,
+      standby,
       env: { WEIR_REDIS_URL: redis },
       stdout: output.stdout,
       stderr: output.stderr,

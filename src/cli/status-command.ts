@@ -6,7 +6,7 @@ import { perform, requireRedis } from "./command.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addNamedJobOptions, jobName, type NamedJobOptions } from "./job-argument.ts";
 import { listJobs } from "./job-list.ts";
-import { causesOf, configOf, JobWatch, reportsOf, shapesOfDescription } from "./job-watch.ts";
+import { causesOf, configOf, JobWatch, reportsOf, requestsOf, shapesOfDescription } from "./job-watch.ts";
 import type { Output } from "./output.ts";
 import { ProgressMeter, type StageProgress } from "./progress-meter.ts";
 import { formatStatus, statusObject } from "./status-text.ts";
@@ -61,5 +61,6 @@ function show(output: Output, seen: JobStatusReport): void {
     Date.now(),
   );
   const causes = causesOf(seen);
-  output.result(formatStatus(seen, stages, causes), statusObject(seen, stages, causes));
+  const requests = requestsOf(seen);
+  output.result(formatStatus(seen, stages, causes, requests), statusObject(seen, stages, causes, requests));
 }

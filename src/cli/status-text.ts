@@ -1,9 +1,11 @@
 // The words and columns of `weir status`. Pure.
+import type { RequestFigures } from "../operators/async/async-operator.ts";
 import type { WatermarkCause } from "../runtime/watermark-causes.ts";
 import type { JobStatusReport } from "../runtime/weir.ts";
 import { type Column, formatBytes, formatTable } from "./figures.ts";
 import type { StageProgress } from "./progress-meter.ts";
 import { formatStageTable, stageObject } from "./progress-text.ts";
+import { formatRequests } from "./request-text.ts";
 import { formatCauses } from "./watermark-text.ts";
 
 type WorkerStatus = JobStatusReport["workers"][number];
@@ -22,6 +24,7 @@ export function formatStatus(
   status: JobStatusReport,
   stages: readonly StageProgress[],
   causes: readonly WatermarkCause[] = [],
+  requests: readonly RequestFigures[] = [],
 ): string {
   const { job, leader, workers, partitions, endedPartitions } = status;
   const lines = [
@@ -36,6 +39,7 @@ export function formatStatus(
   }
   lines.push("", ...formatStageTable(stages));
   if (causes.length > 0) lines.push("", ...formatCauses(causes));
+  if (requests.length > 0) lines.push("", ...formatRequests(requests));
   if (workers.length > 0) lines.push("", ...formatTable(WORKER_COLUMNS, workers));
   return lines.join("\n");
 }
@@ -44,6 +48,7 @@ export function statusObject(
   status: JobStatusReport,
   stages: readonly StageProgress[],
   causes: readonly WatermarkCause[] = [],
+  requests: readonly RequestFigures[] = [],
 ): object {
   const { job, leader, workers, partitions, endedPartitions } = status;
   return {
@@ -57,6 +62,7 @@ export function statusObject(
     endedPartitions,
     stages: stages.map(stageObject),
     watermarks: causes,
+    requests,
     workers: workers.map((worker) => ({
       id: worker.id,
       host: worker.host,

@@ -14,9 +14,11 @@ function inputText({ kind, input, path }: WatermarkCause): string {
   return kind === "split" ? `split ${input} of ${path.at(-1)}` : `channel ${input} into ${path.at(-1)}`;
 }
 
-function reasonText({ state, kind, forMs, inputWatermark }: WatermarkCause): string {
+function reasonText({ state, kind, forMs, inputWatermark, timedBy }: WatermarkCause): string {
   const time = formatDuration(forMs);
   const stands = `stands at ${timeText(inputWatermark)} for ${time}`;
+  if (timedBy !== undefined)
+    return `${stands}, assignTimestamps "${timedBy}" before it promises no more so far`;
   switch (state) {
     case "silent":
       return `no newer records for ${time}`;

@@ -11,14 +11,16 @@ import {
   requireRedis,
   runOptions,
 } from "./command.ts";
+import { EXIT } from "./exit-codes.ts";
 import { loadJob } from "./load-job.ts";
 import { Output, type OutputOptions } from "./output.ts";
 import { runHere } from "./run-here.ts";
-import { tellError } from "./worker-messages.ts";
+import { beginAsked, STANDBY_FLAG, tellError } from "./worker-messages.ts";
 
 interface WorkerCommandOptions extends OutputOptions, RedisOption, RunningOptions {
   readonly joinOnly?: boolean;
   readonly managed?: boolean;
+  readonly standby?: boolean;
 }
 
 export function registerWorker(program: Command): void {
@@ -30,7 +32,8 @@ export function registerWorker(program: Command): void {
     .argument("<job>", "file that exports the job; the same file for all workers");
   addRedisOption(command)
     .option("--join-only", "fail when the job does not exist, instead of creating it")
-    .addOption(new Option("--managed", "started by weir run, which shows what happens").hideHelp());
+    .addOption(new Option("--managed", "started by weir run, which shows what happens").hideHelp())
+    .addOption(new Option(STANDBY_FLAG, "begins when weir run says so").hideHelp());
   addOutputOptions(addRunningOptions(command)).action(async (file: string, options: WorkerCommandOptions) => {
     if (options.managed === true) process.exitCode = await workManaged(file, options);
     else await perform(options, (output) => work(file, options, output));
@@ -52,6 +55,7 @@ async function work(file: string, options: WorkerCommandOptions, output: Output)
 /** Everything that goes wrong is for the parent to show, once for all its children. */
 async function workManaged(file: string, options: WorkerCommandOptions): Promise<number> {
   try {
+    if (options.standby === true && !(await beginAsked())) return EXIT.ok;
     return await work(file, options, new Output({ quiet: true, verbose: options.verbose }));
   } catch (thrown) {
     return tellError(thrown);

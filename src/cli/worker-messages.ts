@@ -9,6 +9,21 @@ export type WorkerMessage =
   | { readonly kind: "outcome"; readonly status: string; readonly report: WorkerReport | undefined }
   | { readonly kind: "error"; readonly error: ErrorReport; readonly report: WorkerReport | undefined };
 
+/** Makes a managed worker wait for {@link BEGIN} before it reads the job. */
+export const STANDBY_FLAG = "--standby";
+/** What the parent says to a worker that stands by. */
+export const BEGIN = "begin";
+
+/** Waits until the parent wants the work. @returns false when the parent is gone */
+export function beginAsked(): Promise<boolean> {
+  // It may have gone while this process was loading.
+  if (!process.connected) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    process.once("message", () => resolve(true));
+    process.once("disconnect", () => resolve(false));
+  });
+}
+
 /** A RunEvent without its Error object. */
 export interface EventNotice {
   readonly kind: RunEvent["kind"];

@@ -13,7 +13,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { StopSignal } from "./exit-codes.ts";
 import { forwardLines } from "./line-forwarder.ts";
 import { decideRespawn, defaultRespawnPolicy, type RespawnPolicy } from "./respawn-policy.ts";
-import type { WorkerMessage } from "./worker-messages.ts";
+import { BEGIN, STANDBY_FLAG, type WorkerMessage } from "./worker-messages.ts";
 
 export interface WorkerProcessesOptions {
   readonly count: number;
@@ -24,6 +24,8 @@ export interface WorkerProcessesOptions {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly policy?: RespawnPolicy | undefined;
+  /** Already started, by {@link spawnStandby}: the first ones are taken from here. */
+  readonly standby?: StandbyProcesses | undefined;
   readonly onMessage: (message: WorkerMessage, pid: number) => void;
   /** @param how for people: `exit code 7` or `signal SIGKILL` */
   readonly onCrash: (crash: { pid: number; how: string; respawnInMs: number }) => void;
@@ -34,6 +36,44 @@ export type WorkersEnd =
   | { readonly kind: "over" }
   | { readonly kind: "error"; readonly message: Extract<WorkerMessage, { kind: "error" }> }
   | { readonly kind: "crashed"; readonly crashes: number; readonly how: string };
+
+/** Started ahead of their work: Node and the code of Weir load while the parent still reads the job. */
+export interface StandbyProcesses {
+  /** @returns one that lives, and now begins its work; undefined when there is none */
+  take(): ChildProcess | undefined;
+  /** Ends those that were not taken. */
+  close(): void;
+}
+
+/** @param args as for {@link WorkerProcesses} */
+export function spawnStandby(
+  count: number,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): StandbyProcesses {
+  const waiting = Array.from({ length: count }, () => spawnWorker([...args, STANDBY_FLAG], env));
+  // One that cannot be started is not missed: another is spawned in its place, and fails where somebody listens.
+  for (const child of waiting) child.on("error", () => {});
+  return {
+    take() {
+      for (let child = waiting.shift(); child !== undefined; child = waiting.shift())
+        if (child.connected && child.send(BEGIN, () => {})) return child;
+      return undefined;
+    },
+    close() {
+      for (const child of waiting.splice(0)) child.kill("SIGKILL");
+    },
+  };
+}
+
+function spawnWorker(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
+  return spawn(process.execPath, [...inheritedFlags(), process.argv[1]!, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    // A Ctrl-C of the terminal must reach the children once, from here, and not a second time directly.
+    detached: true,
+  });
+}
 
 interface Slot {
   child: ChildProcess | undefined;
@@ -94,13 +134,8 @@ export class WorkerProcesses {
   }
 
   #spawn(slot: Slot): void {
-    const { args, env, stdout, stderr } = this.#options;
-    const child = spawn(process.execPath, [...inheritedFlags(), process.argv[1]!, ...args], {
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-      // A Ctrl-C of the terminal must reach the children once, from here, and not a second time directly.
-      detached: true,
-    });
+    const { args, env, stdout, stderr, standby } = this.#options;
+    const child = standby?.take() ?? spawnWorker(args, env);
     slot.child = child;
     slot.last = undefined;
     slot.workingSinceMs = undefined;

@@ -5,8 +5,9 @@ import { type Clock, systemClock } from "../core/clock.ts";
 import { toError } from "../core/errors.ts";
 import { checkOptions, checkWholeNumber, InvalidOptionError } from "../core/options.ts";
 import { strideOf, strideSplits } from "./collection.ts";
-import type { Json, ReadFailure, Source, SourceBatch, SourceSplit, SplitReader } from "./contract.ts";
+import type { Json, ReadFailure, Source, SourceBatch, SourceSplit } from "./contract.ts";
 import { checkRate, Schedule } from "./schedule.ts";
+import { ScheduledReader } from "./scheduled-reader.ts";
 
 export interface GeneratorOptions<T> {
   /**
@@ -58,67 +59,49 @@ export function generator<T>(options: GeneratorOptions<T>, clock: Clock = system
   };
 }
 
-class GeneratorReader<T> implements SplitReader<T> {
+class GeneratorReader<T> extends ScheduledReader<T> {
   readonly #options: GeneratorOptions<T>;
   readonly #clock: Clock;
   readonly #step: number;
   readonly #end: number;
   readonly #maxBatch: number;
-  readonly #schedule: Schedule;
-  #next: number;
-  #closed = false;
 
   constructor(options: GeneratorOptions<T>, split: SourceSplit, position: Json | undefined, clock: Clock) {
     const { first, step } = strideOf(split);
     const resumed = position as GeneratorPosition | undefined;
+    super(new Schedule(clock, options.ratePerSecond, resumed?.startMs), resumed?.next ?? first);
     this.#options = options;
     this.#clock = clock;
     this.#step = step;
     this.#end = options.count ?? Number.POSITIVE_INFINITY;
     this.#maxBatch = options.batch ?? 1_000;
-    this.#schedule = new Schedule(clock, options.ratePerSecond, resumed?.startMs);
-    this.#next = resumed?.next ?? first;
   }
 
-  read(maxRecords: number): SourceBatch<T> | Promise<SourceBatch<T>> {
-    const ready = this.#make(maxRecords);
-    if (ready.records.length > 0 || ready.end || ready.failures !== undefined || this.#closed) return ready;
-    return this.#schedule
-      .whenDue(this.#next)
-      .then(() => (this.#closed ? this.#make(0) : this.read(maxRecords)));
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#schedule.release();
-  }
-
-  /** Everything due by now, within the limits. */
-  #make(maxRecords: number): SourceBatch<T> {
+  protected make(maxRecords: number): SourceBatch<T> {
     const limit = Math.min(maxRecords, this.#maxBatch);
     const { generate } = this.#options;
     const nowMs = this.#clock.nowMs();
-    const firstDueMs = this.#schedule.dueMs(this.#next);
+    const firstDueMs = this.schedule.dueMs(this.next);
     const records: T[] = [];
     let failures: ReadFailure[] | undefined;
-    for (let made = 0; made < limit && this.#next < this.#end; made++, this.#next += this.#step) {
-      const dueMs = this.#schedule.dueMs(this.#next);
+    for (let made = 0; made < limit && this.next < this.#end; made++, this.next += this.#step) {
+      const dueMs = this.schedule.dueMs(this.next);
       if (dueMs > nowMs) break;
       try {
-        records.push(generate(this.#next, dueMs));
+        records.push(generate(this.next, dueMs));
       } catch (thrown) {
         failures ??= [];
-        failures.push({ error: toError(thrown), raw: this.#next, where: `generator record ${this.#next}` });
+        failures.push({ error: toError(thrown), raw: this.next, where: `generator record ${this.next}` });
       }
     }
-    const position: GeneratorPosition = { next: this.#next, startMs: this.#schedule.startMs };
+    const position: GeneratorPosition = { next: this.next, startMs: this.schedule.startMs };
     return {
       records,
       failures,
       position: { ...position },
-      end: this.#next >= this.#end,
+      end: this.next >= this.#end,
       // Without a rate a record is due when the job asks for it.
-      ingestMs: records.length === 0 || !this.#schedule.isPaced ? undefined : firstDueMs,
+      ingestMs: records.length === 0 || !this.schedule.isPaced ? undefined : firstDueMs,
     };
   }
 }

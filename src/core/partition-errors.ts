@@ -147,6 +147,19 @@ export class JobLostError extends EngineError<"JOB_LOST"> {
   }
 }
 
+/** Another job has the name of the one that this process knows: that one was deleted, and the name used again. */
+export class JobReplacedError extends EngineError<"JOB_REPLACED"> {
+  /** @param found incarnation of the job that is there now, where it was told */
+  constructor(job: string, known: number, found?: number) {
+    super(
+      "JOB_REPLACED",
+      `job "${job}" was deleted and created anew since this process read it; what it knows of its graph, splits and ` +
+        "state is of the one that is gone: start it again to take part in the new one",
+      { details: { job, known, found } },
+    );
+  }
+}
+
 /** Nobody has created the job yet, or it was deleted before this worker came. */
 export class JobNotFoundError extends EngineError<"JOB_NOT_FOUND"> {
   constructor(job: string) {

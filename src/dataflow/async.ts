@@ -1,15 +1,17 @@
 // asyncMap, asyncFlatMap and lookup: what was asked for, what is wrong with it, and the node that does it.
-import { type Codec, msgpackCodec } from "../core/codec.ts";
+import type { Codec } from "../core/codec.ts";
 import { checkOptions, checkWholeNumber, InvalidOptionError } from "../core/options.ts";
 import {
   type AnyAsyncFunction,
   type AsyncContext,
   type AsyncStart,
   asyncMapOperator,
+  type KeyedAsyncContext,
 } from "../operators/async/async-map.ts";
-import type { CallLimits, RetryPolicy } from "../operators/async/call-pool.ts";
+import type { KeyedAsyncOrder } from "../operators/async/exit-by-key.ts";
+import type { AsyncOrder } from "../operators/async/exit-order.ts";
 import { heldCodec } from "../operators/async/held-record.ts";
-import { type AsyncOrder, HELD_STATE } from "../operators/async/holding-operator.ts";
+import { HELD_STATE } from "../operators/async/holding-operator.ts";
 import {
   type LoadContext,
   type LookupDefinition,
@@ -19,47 +21,56 @@ import {
 import type { CacheLimits } from "../operators/async/lookup-cache.ts";
 import { map, type StateLayout, stateLayout } from "../state/descriptors.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  checkAsyncFunction,
+  checkOneOf,
+  REFUSED_CALL,
+  readCallOptions,
+} from "./call-options.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { type AsyncNode, type AsyncSpec, createAsyncNode } from "./nodes/async-node.ts";
+import type { KeyByNode } from "./nodes/key-by-node.ts";
 import { quote, type StreamNode } from "./nodes/logical-node.ts";
 import type { OperatorOptions } from "./stream-options.ts";
-import { checked, checkFunction } from "./two-inputs.ts";
+import { checked, checkFunction, keyDecoderOf } from "./two-inputs.ts";
 
-/** When and how often a request that failed, or took too long, is made again. */
-export interface RetryOptions {
-  /** Attempts in all, at least 1. */
-  readonly attempts: number;
-  /** Wait before the second attempt; doubles with each further one. Default 100 ms. */
-  readonly backoff?: Duration | undefined;
-  /** Upper bound of the wait. Default 10 s. */
-  readonly maxBackoff?: Duration | undefined;
-  /** Whether another attempt may help. Default: always. @param attempt number of the one that failed, from 1 */
-  readonly when?: ((error: Error, attempt: number) => boolean) | undefined;
-}
-
-interface CallOptions extends OperatorOptions {
-  /**
-   * `ordered`: results leave in the order of their records. `unordered`: as they come, but never past a watermark.
-   * Default `ordered`.
-   */
-  readonly order?: AsyncOrder | undefined;
-  /** How long one attempt may take; then its signal is aborted. Default 30 s. */
-  readonly timeout?: Duration | undefined;
-  /** Default: none. What fails in the end is subject to `onError`. */
-  readonly retry?: RetryOptions | undefined;
-}
-
-/** Options of `asyncMap` and `asyncFlatMap`. */
-export interface AsyncOptions<T> extends CallOptions {
+interface RequestOptions<T> extends CallOptions {
   /** How a record is stored while its result is awaited. Default: MessagePack for any plain data. */
   readonly codec?: Codec<T> | undefined;
-  /** Requests under way at once, per partition. While so many records are held, no input is taken. Default 100. */
+  /** Requests under way at once, per partition. While there are so many, no input is taken. Default 100. */
   readonly concurrency?: number | undefined;
   /**
    * `committed`: a request is made only when its record is durable, so that all requests for one record have one id.
    * It costs a commit before each request. Default `immediately`.
    */
   readonly start?: AsyncStart | undefined;
+}
+
+/** Options of `asyncMap` and `asyncFlatMap`. */
+export interface AsyncOptions<T> extends RequestOptions<T>, OrderOption {}
+
+interface OrderOption {
+  /**
+   * `ordered`: results leave in the order of their records. `unordered`: as they come, but never past a watermark.
+   * Default `ordered`.
+   */
+  readonly order?: AsyncOrder | undefined;
+}
+
+/** Options of `asyncMap` and `asyncFlatMap` behind a `keyBy`. */
+export interface KeyedAsyncOptions<T> extends RequestOptions<T> {
+  /**
+   * `ordered`: the results of a key leave in the order of its records, whose requests are made at once. `sequential`: also
+   * the requests are made one after the other, key by key. `unordered`: results leave as they come. Default `ordered`.
+   */
+  readonly order?: KeyedAsyncOrder | undefined;
+  /**
+   * Records held at most, per partition, before no input is taken: results that wait for an earlier one of their key, and
+   * records that wait for their turn. A batch more may be. Default ten times `concurrency`.
+   */
+  readonly capacity?: number | undefined;
 }
 
 export interface LookupCacheOptions {
@@ -78,7 +89,9 @@ export type LookupKey = string | number | boolean | bigint | null | undefined;
 export type LookupAnswer<Key, Row> = ReadonlyMap<Key, Row> | readonly (Row | undefined | null)[];
 
 /** The arguments of `lookup`. */
-export interface LookupOptions<T, Key extends LookupKey, Row, Kind extends LookupKind> extends CallOptions {
+export interface LookupOptions<T, Key extends LookupKey, Row, Kind extends LookupKind>
+  extends CallOptions,
+    OrderOption {
   readonly key: (record: T) => Key;
   /** Loads the rows of several keys, none of them twice, with one call. */
   readonly load: (
@@ -103,43 +116,42 @@ export interface LookupOptions<T, Key extends LookupKey, Row, Kind extends Looku
 export type AnyLookupOptions = LookupOptions<any, any, any, LookupKind>;
 
 export type AsyncFunction<T, U> = (record: T, context: AsyncContext) => Promise<U> | U;
+export type KeyedAsyncFunction<K, T, U> = (record: T, context: KeyedAsyncContext<K>) => Promise<U> | U;
 
-/** What all of them share, read from the options. */
-interface CallSettings {
-  readonly order: AsyncOrder;
-  readonly codec: Codec<unknown>;
-  readonly limits: CallLimits;
-}
+const ORDERS = ["ordered", "unordered"] as const;
+const KEYED_ORDERS = ["ordered", "sequential", "unordered"] as const;
 
-const NO_RETRY: RetryPolicy = { attempts: 1, backoffMs: 0, maxBackoffMs: 0, when: undefined };
-/** Stands in for the options of a call that is refused. */
-const REFUSED: CallSettings = {
-  order: "ordered",
-  codec: msgpackCodec,
-  limits: { concurrency: 1, timeoutMs: 1, retry: NO_RETRY },
-};
-
-const SHARED = ["order", "timeout", "retry", "codec", "concurrency", "parallelism", "onError"] as const;
-
+/** @param input with a keyBy, order is kept per key and what is held is filed under its key */
 export function addAsyncMap(
   recorder: GraphRecorder,
-  input: StreamNode,
+  input: StreamNode | KeyByNode,
   what: "asyncMap" | "asyncFlatMap",
   name: string,
   fn: unknown,
-  options: AsyncOptions<never> | undefined,
+  options: AsyncOptions<never> | KeyedAsyncOptions<never> | undefined,
 ): AsyncNode {
   const owner = `${what} ${quote(name)}`;
+  const keyBy = input.type === "keyBy" ? input : undefined;
   checkAsyncFunction(recorder, owner, "its function", fn, "async (record) => fetchPrice(record.id)");
-  const settings = checked(recorder, owner, { ...REFUSED, start: "immediately" as const }, () => {
-    checkOptions<AsyncOptions<never>>(owner, options, [...SHARED, "start"]);
-    const { start = "immediately", concurrency = 100, ...shared } = options ?? {};
+  const refused = { ...REFUSED_CALL, start: "immediately", order: "ordered", capacity: 1 } as const;
+  const settings = checked(recorder, owner, refused, () => {
+    const known = keyBy === undefined ? (["start"] as const) : (["start", "capacity"] as const);
+    checkOptions<KeyedAsyncOptions<never>>(owner, options, [...CALL_OPTIONS, ...known]);
+    const given: KeyedAsyncOptions<never> = options ?? {};
+    const { start = "immediately", order = "ordered", concurrency = 100, ...shared } = given;
     checkOneOf(owner, "start", start, ["immediately", "committed"]);
-    return { ...readCallOptions(owner, shared, concurrency), start };
+    checkOneOf(owner, "order", order, keyBy === undefined ? ORDERS : KEYED_ORDERS);
+    const call = readCallOptions(owner, shared, concurrency);
+    const capacity = given.capacity ?? (keyBy === undefined ? concurrency : 10 * concurrency);
+    checkWholeNumber(owner, "capacity", capacity, 1);
+    return { ...call, start, order, capacity };
   });
   const flat = what === "asyncFlatMap";
-  const create = asyncMapOperator({ ...settings, fn: fn as AnyAsyncFunction, flat });
-  return addNode(recorder, input, name, { what, create, layout: layoutOf(settings.codec) }, options);
+  const keys = keyBy && { decodeKey: keyDecoderOf(keyBy) };
+  const create = asyncMapOperator({ ...settings, fn: fn as AnyAsyncFunction, flat, keys });
+  const layout = layoutOf(settings.codec, keyBy !== undefined);
+  const spec = { what: keyBy === undefined ? what : (`keyed ${what}` as const), create, layout };
+  return addNode(recorder, input, name, spec, options);
 }
 
 export function addLookup(
@@ -150,12 +162,16 @@ export function addLookup(
   join: LookupDefinition["join"],
 ): AsyncNode {
   const owner = `lookup ${quote(name)}`;
-  const refused = { ...REFUSED, kind: "inner" as const, cache: undefined, maxKeys: 1, capacity: 1 };
+  const refused = {
+    ...{ ...REFUSED_CALL, order: "ordered" as const, kind: "inner" as const },
+    ...{ cache: undefined, maxKeys: 1, capacity: 1 },
+  };
   const settings = checked(recorder, owner, refused, () => {
-    const known = [...SHARED, "key", "load", "kind", "cache", "maxKeys", "capacity"] as const;
+    const known = [...CALL_OPTIONS, "key", "load", "kind", "cache", "maxKeys", "capacity"] as const;
     checkOptions<AnyLookupOptions>(owner, options ?? null, known);
     const {
       kind = "inner",
+      order = "ordered",
       cache,
       maxKeys = 1_000,
       capacity = 10_000,
@@ -163,10 +179,12 @@ export function addLookup(
       ...shared
     } = options;
     checkOneOf(owner, "kind", kind, ["inner", "left"]);
+    checkOneOf(owner, "order", order, ORDERS);
     checkWholeNumber(owner, "maxKeys", maxKeys, 1);
     checkWholeNumber(owner, "capacity", capacity, 1);
     return {
       ...readCallOptions(owner, shared, concurrency),
+      order,
       kind,
       cache: readCache(owner, cache),
       maxKeys,
@@ -182,7 +200,7 @@ export function addLookup(
     recorder,
     input,
     name,
-    { what: "lookup", create, layout: layoutOf(settings.codec) },
+    { what: "lookup", create, layout: layoutOf(settings.codec, false) },
     options,
   );
 }
@@ -190,49 +208,13 @@ export function addLookup(
 /** @param options with those that every operator has */
 function addNode(
   recorder: GraphRecorder,
-  input: StreamNode,
+  input: StreamNode | KeyByNode,
   name: string,
   spec: AsyncSpec,
   options: OperatorOptions | undefined,
 ): AsyncNode {
   const { parallelism, onError } = options ?? {};
   return recorder.add(createAsyncNode(recorder.owner, name, input, spec, { parallelism, onError }));
-}
-
-function readCallOptions(
-  owner: string,
-  options: CallOptions & { readonly codec?: Codec<unknown> | undefined },
-  concurrency: number,
-): CallSettings {
-  const { order = "ordered", timeout = "30s", retry, codec = msgpackCodec } = options;
-  checkOneOf(owner, "order", order, ["ordered", "unordered"]);
-  checkWholeNumber(owner, "concurrency", concurrency, 1);
-  const { encode, decode } = (codec ?? {}) as Partial<Codec<unknown>>;
-  if (typeof encode !== "function" || typeof decode !== "function")
-    throw new InvalidOptionError(owner, "codec", codec, "a Codec, or leave the option out");
-  const timeoutMs = parseDuration(timeout, `${owner}: option "timeout"`, "positive");
-  return {
-    order,
-    codec: codec as Codec<unknown>,
-    limits: { concurrency, timeoutMs, retry: readRetry(`${owner}, retry`, retry) },
-  };
-}
-
-function readRetry(owner: string, options: RetryOptions | undefined): RetryPolicy {
-  if (options === undefined) return NO_RETRY;
-  checkOptions(owner, options, ["attempts", "backoff", "maxBackoff", "when"]);
-  const { attempts, backoff = 100, maxBackoff = "10s", when } = options;
-  if (attempts === undefined)
-    throw new InvalidOptionError(owner, "attempts", attempts, "a whole number of at least 1");
-  checkWholeNumber(owner, "attempts", attempts, 1);
-  if (when !== undefined && typeof when !== "function")
-    throw new InvalidOptionError(owner, "when", when, "a function (error, attempt) => true or false");
-  return {
-    attempts,
-    backoffMs: parseDuration(backoff, `${owner}: option "backoff"`),
-    maxBackoffMs: parseDuration(maxBackoff, `${owner}: option "maxBackoff"`),
-    when,
-  };
 }
 
 function readCache(owner: string, options: LookupCacheOptions | undefined): CacheLimits | undefined {
@@ -246,28 +228,6 @@ function readCache(owner: string, options: LookupCacheOptions | undefined): Cach
   return { ttlMs: parseDuration(ttl, `${cache}: option "ttl"`, "positive"), maxEntries, cacheMissing };
 }
 
-function checkOneOf(owner: string, option: string, value: string, known: readonly string[]): void {
-  if (!known.includes(value))
-    throw new InvalidOptionError(owner, option, value, known.map((each) => `"${each}"`).join(" or "));
-}
-
-/** Async or not, but a generator function answers with something that nobody runs. */
-function checkAsyncFunction(
-  recorder: GraphRecorder,
-  owner: string,
-  what: string,
-  fn: unknown,
-  example: string,
-): void {
-  if (typeof fn === "function" && !fn.constructor.name.endsWith("GeneratorFunction")) return;
-  const given = typeof fn === "function" ? "a generator" : quote(fn);
-  recorder.report({
-    code: "INVALID_FUNCTION",
-    subject: owner,
-    message: `${owner}: ${what} is ${given}; give a function that returns its result or a promise, for example ${example}`,
-  });
-}
-
-function layoutOf(codec: Codec<unknown>): readonly StateLayout[] {
-  return stateLayout({ [HELD_STATE]: map({ codec: heldCodec(codec) }) });
+function layoutOf(codec: Codec<unknown>, keyed: boolean): readonly StateLayout[] {
+  return stateLayout({ [HELD_STATE]: map({ codec: heldCodec(codec, keyed) }) });
 }

@@ -11,7 +11,7 @@ export class EventTimeUnavailableError extends EngineError<"EVENT_TIME_UNAVAILAB
     super(
       "EVENT_TIME_UNAVAILABLE",
       `process "${operator}" set an event-time timer, but source ${named} has no timestamps, so it would never fire; ` +
-        "give the source a `timestamp` option, or use timers.processing",
+        "give the source a `timestamp` option or its records one with assignTimestamps, or use timers.processing",
       { details: { operator, sources } },
     );
   }

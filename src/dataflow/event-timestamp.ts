@@ -1,22 +1,23 @@
-// eventTimestamp — the user's `timestamp` option, as the source actor wants it: epoch ms, or a typed error.
+// eventTimestamp — the user's `timestamp` option, as partitions want it: epoch ms, or a typed error.
 import { shortJson } from "../core/short-json.ts";
 import { InvalidTimestampError } from "../time/watermarks.ts";
 
 /**
  * Takes a `Date` or a number from the user's function.
  *
- * @returns event time in epoch ms of a record
- * @throws {InvalidTimestampError} from the returned function; the source's `onError` policy decides what follows
+ * @param owner whose option it is: `source "orders"`
+ * @returns event time in epoch ms of a record. `before`: the one that it has already, if any
+ * @throws {InvalidTimestampError} from the returned function; the owner's `onError` policy decides what follows
  */
 export function eventTimestamp(
-  source: string,
-  timestamp: (record: never) => Date | number,
-): (record: never) => number {
-  // Hot: called once per record that enters the job.
-  return (record) => {
-    const given: unknown = timestamp(record);
+  owner: string,
+  timestamp: (record: never, before: number | undefined) => Date | number,
+): (record: never, before?: number) => number {
+  // Hot: called once per record.
+  return (record, before) => {
+    const given: unknown = timestamp(record, before);
     const epochMs = typeof given === "number" ? given : given instanceof Date ? given.getTime() : Number.NaN;
-    if (!Number.isFinite(epochMs)) throw new InvalidTimestampError(source, given, shortJson(record));
+    if (!Number.isFinite(epochMs)) throw new InvalidTimestampError(owner, given, shortJson(record));
     return epochMs;
   };
 }

@@ -4,11 +4,13 @@
 // Does not:  join: src/operators/joins does.
 import { checkOptions, InvalidOptionError } from "../core/options.ts";
 import type { Change } from "../operators/change.ts";
+import { countersOf } from "../operators/joins/expiring-table-join.ts";
 import { intervalJoinOperator, type JoinKind } from "../operators/joins/interval-join.ts";
 import type { AnyJoinFunction } from "../operators/joins/join-context.ts";
 import { LONGEST_BOUND_MS } from "../operators/joins/join-time.ts";
 import { latestJoinOperator } from "../operators/joins/latest-join.ts";
-import { emitsChanges, type TableJoinKind, tableJoinOperator } from "../operators/joins/table-join.ts";
+import { tableJoinOperator } from "../operators/joins/table-join.ts";
+import { emitsChanges, type TableJoinKind, type TableTtl } from "../operators/joins/table-join-base.ts";
 import { temporalJoinOperator } from "../operators/joins/temporal-join.ts";
 import { map, stateLayout, value } from "../state/descriptors.ts";
 import { type Duration, durationText, parseDuration } from "../time/duration.ts";
@@ -47,8 +49,21 @@ export interface VersionJoinOptions<Kind extends "inner" | "left"> {
   readonly kind?: Kind | undefined;
 }
 
+/** How long a row of a join of tables meets others. */
+export interface JoinTtlOptions {
+  /** Two rows meet when they came less than so long apart; then a row is forgotten, and its results stay. */
+  readonly after: Duration;
+  /** `"event"`: a row came at its event time, or at the watermark when that is later. Default `"processing"`. */
+  readonly time?: "processing" | "event" | undefined;
+}
+
+interface JoinTtl {
+  /** Default: rows are kept until they are taken away. */
+  readonly ttl?: Duration | JoinTtlOptions | undefined;
+}
+
 /** Options of `KeyedStream.join`. */
-export interface TableJoinOptions<L, R, Kind extends TableJoinKind> {
+export interface TableJoinOptions<L, R, Kind extends TableJoinKind> extends JoinTtl {
   /**
    * Whose rows are emitted without a partner, too; or `"semi"`, left rows that have a partner; or `"anti"`, left rows
    * that have none. Default `"inner"`.
@@ -63,7 +78,7 @@ export interface TableJoinOptions<L, R, Kind extends TableJoinKind> {
 }
 
 /** Options of a join whose results are never taken back. */
-export interface AppendJoinOptions<Kind extends "inner" | "semi"> {
+export interface AppendJoinOptions<Kind extends "inner" | "semi"> extends JoinTtl {
   readonly kind?: Kind | undefined;
   readonly leftKey?: undefined;
   readonly rightKey?: undefined;
@@ -199,32 +214,44 @@ export function addTableJoin<O>(
   const definition = checked(
     recorder,
     owner,
-    { kind: "inner" as TableJoinKind, leftKey: undefined, rightKey: undefined },
+    { kind: "inner" as TableJoinKind, leftKey: undefined, rightKey: undefined, ttl: undefined },
     () => {
       // What the keys are given was checked where the user called.
       const options = given as TableJoinOptions<never, never, TableJoinKind>;
-      checkOptions(owner, options, ["kind", "leftKey", "rightKey"]);
-      const { kind = "inner", leftKey, rightKey } = options;
+      checkOptions(owner, options, ["kind", "leftKey", "rightKey", "ttl"]);
+      const { kind = "inner", leftKey, rightKey, ttl } = options;
       checkKind(owner, kind, ["inner", "left", "right", "full", "semi", "anti"]);
-      return { kind, leftKey, rightKey };
+      return { kind, leftKey, rightKey, ttl: readJoinTtl(owner, ttl) };
     },
   );
-  const { kind, leftKey, rightKey } = definition;
+  const { kind, leftKey, rightKey, ttl } = definition;
   for (const [option, keyOf] of Object.entries({ leftKey, rightKey }))
     if (keyOf !== undefined) checkFunction(recorder, owner, `option "${option}"`, keyOf, "(row) => row.id");
   const keyed = [leftKey && "left", rightKey && "right"].filter((side) => side !== undefined);
   const rows = keyed.length === 0 ? "" : `, ${keyed.join(" and ")} rows by key`;
   const output = emitsChanges(definition) ? ", emits changes" : "";
-  const layout = stateLayout({ left: map(), right: map() });
+  const limit = ttl === undefined ? "" : `, for a limited ${ttl.time} time`;
+  const layout = stateLayout({ left: map(), right: map(), ...(ttl && countersOf(definition)) });
   const create = tableJoinOperator({ ...definition, join, decodeKey: keyDecoderOf(inputs.node) });
   const spec = {
     what: "join",
-    label: `${kind} join${rows}${output}`,
+    label: `${kind} join${rows}${limit}${output}`,
     create,
     layout,
-    waitsForEventTime: false,
+    // Without event time nothing would ever expire.
+    waitsForEventTime: ttl?.time === "event",
   };
   return addTwoInputOperator<O>(inputs, name, spec, options);
+}
+
+function readJoinTtl(owner: string, ttl: Duration | JoinTtlOptions | undefined): TableTtl | undefined {
+  if (ttl === undefined) return undefined;
+  const options = typeof ttl === "object" && ttl !== null ? ttl : { after: ttl };
+  checkOptions(`${owner}, ttl`, options, ["after", "time"]);
+  const { after, time = "processing" } = options;
+  if (time !== "processing" && time !== "event")
+    throw new InvalidOptionError(`${owner}, ttl`, "time", time, '"processing" or "event"');
+  return { ttlMs: parseDuration(after, `${owner}: option "ttl"`, "positive"), time };
 }
 
 /** @throws {InvalidOptionError} when the kind is none of those that the join has */

@@ -1,39 +1,24 @@
 // KeyedStream — records with a key. Only operators that keep state per key may follow.
 //
-// All operators of one KeyedStream share one shuffle: call keyBy once and use its result for each of them.
+// All operators of one KeyedStream share one shuffle: call keyBy once and use its result for each of them. Those that read
+// a second stream are in joinable-stream.ts.
 import type { Codec } from "../core/codec.ts";
 import type { KeyedValue } from "../operators/aggregate.ts";
 import type { Aggregate } from "../operators/aggregates.ts";
 import type { Change } from "../operators/change.ts";
-import type { JoinKind } from "../operators/joins/interval-join.ts";
-import type { AnyJoinFunction, JoinContext } from "../operators/joins/join-context.ts";
-import type { TableJoinKind } from "../operators/joins/table-join.ts";
 import type { ProcessDefinition } from "../operators/keyed-process.ts";
 import type { OverResult } from "../operators/over/over.ts";
-import type { MatchContext } from "../operators/pattern/pattern-operator.ts";
+import type { MatchContext } from "../operators/pattern/match-context.ts";
 import type { Ranked } from "../operators/ranking/top-n.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import type { WindowAssigner } from "../time/windows.ts";
-import { CoGroupedStreams } from "./co-group.ts";
-import { BroadcastConnectedStream, broadcastNodeOf, ConnectedStreams } from "./connected-streams.ts";
+import { addAsyncMap, type KeyedAsyncFunction, type KeyedAsyncOptions } from "./async.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
-import {
-  type AppendJoinOptions,
-  addIntervalJoin,
-  addLatestJoin,
-  addTableJoin,
-  addTemporalJoin,
-  type IntervalJoinOptions,
-  type KeysForChanges,
-  type LeftOf,
-  type RightOf,
-  type RowOf,
-  type TableJoinOptions,
-  type TableRightOf,
-  type VersionJoinOptions,
-} from "./joins.ts";
+import { JoinableStream } from "./joinable-stream.ts";
+import type { RowOf } from "./joins.ts";
 import type { KeyedOperatorSpec } from "./keyed-operator-spec.ts";
 import { type LateStream, withLate } from "./late-stream.ts";
+import type { AsyncNode } from "./nodes/async-node.ts";
 import type { KeyByNode } from "./nodes/key-by-node.ts";
 import { createKeyedOperatorNode, type KeyedOperatorNode } from "./nodes/keyed-operator-node.ts";
 import { type OverFrame, overSpec } from "./over.ts";
@@ -53,27 +38,30 @@ import {
   type TopNOptions,
   topNSpec,
 } from "./ranking.ts";
-import type { BroadcastStream, OperatorStream } from "./stream.ts";
+import type { AsyncStream, OperatorStream } from "./stream.ts";
 import type { OperatorOptions, ReduceOptions } from "./stream-options.ts";
-import { joinInputs, type KeyedInputs } from "./two-inputs.ts";
 import { WindowedStream } from "./windowed-stream.ts";
 
 /** Makes the stream behind an operator; handed in, so that this file need not import the one that imports it. */
 export type ToStream = <U>(node: KeyedOperatorNode) => OperatorStream<U>;
+export type ToAsyncStream = <U>(node: AsyncNode) => AsyncStream<U>;
 
 /** What the editor shows when a process operator emits without having said what. */
 export type DeclareWithEmits = "declare what is emitted: add emits: emits<TheType>() to the definition";
 
 /** Records of type T under keys of type K. */
-export class KeyedStream<out K, out T> {
+export class KeyedStream<out K, out T> extends JoinableStream<K, T> {
   readonly #recorder: GraphRecorder;
   readonly #node: KeyByNode;
   readonly #toStream: ToStream;
+  readonly #toAsyncStream: ToAsyncStream;
 
-  constructor(recorder: GraphRecorder, node: KeyByNode, toStream: ToStream) {
+  constructor(recorder: GraphRecorder, node: KeyByNode, toStream: ToStream, toAsyncStream: ToAsyncStream) {
+    super({ recorder, node, toStream });
     this.#recorder = recorder;
     this.#node = node;
     this.#toStream = toStream;
+    this.#toAsyncStream = toAsyncStream;
   }
 
   /**
@@ -117,116 +105,43 @@ export class KeyedStream<out K, out T> {
     return this.#add(name, { kind: "process", label: "process", definition }, options);
   }
 
+  /**
+   * As `Stream.asyncMap`, with the order of each key: a slow request holds back later records of its key, and of no other
+   * one. The records whose results are awaited are filed under their keys.
+   *
+   * @param name identity of the records whose results are awaited, in stored state
+   * @param fn `context.key` is the key of the record
+   */
+  asyncMap<U>(
+    name: string,
+    fn: KeyedAsyncFunction<K, T, U>,
+    options?: KeyedAsyncOptions<NoInfer<T>>,
+  ): AsyncStream<U> {
+    return this.#addAsync("asyncMap", name, fn, options);
+  }
+
+  /** As {@link asyncMap}, with as many records out as the result has: an array, a Set. */
+  asyncFlatMap<U>(
+    name: string,
+    fn: KeyedAsyncFunction<K, T, Iterable<U>>,
+    options?: KeyedAsyncOptions<NoInfer<T>>,
+  ): AsyncStream<U> {
+    return this.#addAsync("asyncFlatMap", name, fn, options);
+  }
+
+  #addAsync<U>(
+    what: "asyncMap" | "asyncFlatMap",
+    name: string,
+    fn: unknown,
+    options: KeyedAsyncOptions<T> | undefined,
+  ): AsyncStream<U> {
+    const given = options as KeyedAsyncOptions<never> | undefined;
+    return this.#toAsyncStream<U>(addAsyncMap(this.#recorder, this.#node, what, name, fn, given));
+  }
+
   /** Cuts the records of each key into windows: of time, of sessions, of a number of records, or one for all of them. */
   window(assigner: WindowAssigner<T>): WindowedStream<K, T> {
     return new WindowedStream(this.#recorder, this.#node, { assigner }, this.#toStream);
-  }
-
-  /**
-   * This stream and another one for an operator of your own that reads both.
-   *
-   * @param other a keyed stream with keys of the same type, or what `broadcast()` gives
-   */
-  connect<B>(other: KeyedStream<K, B>): ConnectedStreams<K, T, B>;
-  connect<B>(other: BroadcastStream<B>): BroadcastConnectedStream<K, T, B>;
-  connect<B>(
-    other: KeyedStream<K, B> | BroadcastStream<B>,
-  ): ConnectedStreams<K, T, B> | BroadcastConnectedStream<K, T, B> {
-    const broadcast = broadcastNodeOf(other);
-    if (broadcast === undefined) return new ConnectedStreams(this.#with("connect", other));
-    const first = { recorder: this.#recorder, node: this.#node, toStream: this.#toStream };
-    return new BroadcastConnectedStream({ ...first, second: broadcast });
-  }
-
-  /**
-   * Joins records whose event times are not too far apart: left and right are partners when
-   * `left + lower <= right <= left + upper`. A pair is emitted as soon as both are there, with the later timestamp; a
-   * record without a partner, where `kind` asks for it, when event time rules one out.
-   *
-   * @param name identity of the state
-   */
-  intervalJoin<R, O, Kind extends JoinKind = "inner">(
-    name: string,
-    right: KeyedStream<K, R>,
-    interval: IntervalJoinOptions<Kind>,
-    join: (left: LeftOf<T, Kind>, right: RightOf<R, Kind>, context: JoinContext<K>) => O,
-    options?: OperatorOptions,
-  ): LateStream<O, T | R> {
-    return addIntervalJoin(this.#with("intervalJoin", right), name, interval, join, options);
-  }
-
-  /**
-   * Joins each record with the version that was valid at the record's event time: the newest one at or before it.
-   * Emitted with the record's timestamp, when event time has reached it.
-   *
-   * @param name identity of the state
-   * @param versions rows, each valid from its event time until the next one's; or changes of such rows
-   */
-  temporalJoin<R, O, Kind extends "inner" | "left" = "inner">(
-    name: string,
-    versions: KeyedStream<K, R>,
-    kind: VersionJoinOptions<Kind>,
-    join: (record: T, version: RightOf<RowOf<R>, Kind>, context: JoinContext<K>) => O,
-    options?: OperatorOptions,
-  ): LateStream<O, T> {
-    return addTemporalJoin(this.#with("temporalJoin", versions), name, kind, join, options);
-  }
-
-  /**
-   * Joins each record with the row that came last for its key, at once. Which one that is follows the order of arrival;
-   * {@link temporalJoin} goes by event time.
-   *
-   * @param name identity of the state
-   * @param table rows, each replacing the one before; or changes, of which `-D` and `-U` remove the row
-   */
-  joinLatest<R, O, Kind extends "inner" | "left" = "inner">(
-    name: string,
-    table: KeyedStream<K, R>,
-    kind: VersionJoinOptions<Kind>,
-    join: (record: T, row: RightOf<RowOf<R>, Kind>, context: JoinContext<K>) => O,
-    options?: OperatorOptions,
-  ): OperatorStream<O> {
-    return addLatestJoin(this.#with("joinLatest", table), name, kind, join, options);
-  }
-
-  /**
-   * Joins all rows of both streams that have the same key, whenever they come. All rows are kept. When rows can be
-   * replaced or removed, or a row is emitted because it has no partner yet, the results are changes.
-   *
-   * @param name identity of the state
-   * @param join a pure function: it is called again to take a result back
-   */
-  join<R, O, Kind extends "inner" | "semi" = "inner">(
-    name: string,
-    right: KeyedStream<K, R>,
-    kind: AppendJoinOptions<Kind> & KeysForChanges<T, R>,
-    join: (left: T, right: TableRightOf<R, Kind>, context: JoinContext<K>) => O,
-    options?: OperatorOptions,
-  ): OperatorStream<O>;
-  join<R, O, Kind extends TableJoinKind = "inner">(
-    name: string,
-    right: KeyedStream<K, R>,
-    kind: TableJoinOptions<T, R, Kind> & KeysForChanges<T, R>,
-    join: (left: LeftOf<RowOf<T>, Kind>, right: TableRightOf<RowOf<R>, Kind>, context: JoinContext<K>) => O,
-    options?: OperatorOptions,
-  ): OperatorStream<Change<O>>;
-  join<R, O>(
-    name: string,
-    right: KeyedStream<K, R>,
-    kind: object,
-    join: AnyJoinFunction<O>,
-    options?: OperatorOptions,
-  ): OperatorStream<O | Change<O>> {
-    return addTableJoin(this.#with("join", right), name, kind, join, options);
-  }
-
-  /**
-   * This stream and another one for windows that both share: `coGroup(other).window(...)`, then `apply` or `join`.
-   *
-   * @param other a keyed stream with keys of the same type
-   */
-  coGroup<R>(other: KeyedStream<K, R>): CoGroupedStreams<K, T, R> {
-    return new CoGroupedStreams(this.#with("coGroup", other));
   }
 
   /**
@@ -328,12 +243,6 @@ export class KeyedStream<out K, out T> {
     options?: OperatorOptions,
   ): LateStream<OverResult<T, R>, T> {
     return withLate(this.#add(name, overSpec(frame, aggregate), options));
-  }
-
-  /** @param what the method that takes `other` */
-  #with(what: string, other: unknown): KeyedInputs {
-    const first = { recorder: this.#recorder, node: this.#node, toStream: this.#toStream };
-    return joinInputs(first, what, other instanceof KeyedStream ? other.#node : undefined, other);
   }
 
   /**

@@ -1,6 +1,7 @@
 // LateStream — the results of an operator that leaves records aside when they come too late.
+
+import { LATE_TAG } from "../operators/event-time.ts";
 import { type SideTag, sideTag } from "../operators/side-tag.ts";
-import { LATE_TAG } from "../operators/window.ts";
 import type { OperatorStream, Stream } from "./stream.ts";
 
 /** Results of type T, and the records of type Late that came too late to be in any of them. */

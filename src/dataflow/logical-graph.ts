@@ -22,14 +22,21 @@ export function readersOf(graph: LogicalGraph): ReadonlyMap<LogicalNode, readonl
   return readers;
 }
 
-/** All nodes that records pass on their way to `node`, each once; safe on graphs with cycles. */
-export function ancestorsOf(node: LogicalNode): readonly LogicalNode[] {
+/**
+ * All nodes that records pass on their way to `node`, each once; safe on graphs with cycles.
+ *
+ * @param isTop what is above such a node is left out
+ */
+export function ancestorsOf(
+  node: LogicalNode,
+  isTop: (above: LogicalNode) => boolean = () => false,
+): readonly LogicalNode[] {
   const seen = new Set<LogicalNode>();
   const open: LogicalNode[] = [...inputsOf(node)];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (seen.has(next)) continue;
     seen.add(next);
-    open.push(...inputsOf(next));
+    if (!isTop(next)) open.push(...inputsOf(next));
   }
   return [...seen];
 }

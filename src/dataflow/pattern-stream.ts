@@ -1,5 +1,5 @@
 // PatternStream — what the matches of a pattern became, and what became no match: late records, and partial matches whose time was over.
-import { TIMED_OUT_TAG, type TimedOutMatch } from "../operators/pattern/pattern-operator.ts";
+import { TIMED_OUT_TAG, type TimedOutMatch } from "../operators/pattern/pattern-definition.ts";
 import { type SideTag, sideTag } from "../operators/side-tag.ts";
 import { type LateStream, withLate } from "./late-stream.ts";
 import type { Partially } from "./pattern-types.ts";

@@ -1,6 +1,6 @@
 // planner — logical graph -> stages and edges: what runs together in one partition, and where records change partition.
 //
-// Owns:      where the graph is cut and why, the number of partitions of each stage, the ids of stages and edges.
+// Owns:      where the graph is cut, the number of partitions of each stage, the ids of stages.
 // Does not:  judge the graph (validate.ts has done that), start anything, know actors or Redis.
 //
 // A node is chained into the stage of its input (a plain function call per batch) unless one of four things forbids it:
@@ -17,20 +17,9 @@
 //   L3  A forward edge joins stages with the same number of partitions.
 //   L4  Stages are in topological order, and every edge leads to a later stage.
 //   L5  The same job and options give the same plan, with the same hash, in every process.
-import { createHash } from "node:crypto";
-import { NAME_PATTERN } from "../core/ids.ts";
-import { describePlan, hashDescription } from "../plan/description.ts";
-import type {
-  AlignmentPlan,
-  EdgePlan,
-  JobPlan,
-  OperatorInput,
-  OperatorPlan,
-  Partitioning,
-  SourcePlan,
-  StagePlan,
-} from "../plan/plan.ts";
-import { parseDuration } from "../time/duration.ts";
+import { assignTimestampsOperator, timestampLayout } from "../operators/assign-timestamps.ts";
+import { ASSIGN_TIMESTAMPS } from "../plan/description.ts";
+import type { JobPlan, OperatorInput, Partitioning } from "../plan/plan.ts";
 import { boundedOutOfOrderness } from "../time/watermark-strategies.ts";
 import { eventTimestamp } from "./event-timestamp.ts";
 import { keyedFactory, keyOf, stateLayoutOf } from "./keyed-binding.ts";
@@ -39,10 +28,14 @@ import type { AsyncNode } from "./nodes/async-node.ts";
 import type { KeyByNode } from "./nodes/key-by-node.ts";
 import type { KeyedOperatorNode } from "./nodes/keyed-operator-node.ts";
 import type { LogicalNode, StreamNode } from "./nodes/logical-node.ts";
-import type { RoutingKind, RoutingNode } from "./nodes/routing-node.ts";
+import type { RoutingNode } from "./nodes/routing-node.ts";
 import type { SinkNode } from "./nodes/sink-node.ts";
 import type { SourceNode } from "./nodes/source-node.ts";
 import type { StatelessNode } from "./nodes/stateless-node.ts";
+import type { TimestampsNode } from "./nodes/timestamps-node.ts";
+import { type Outlet, PlanDraft, type StageDraft } from "./plan-draft.ts";
+import { sourcePlan } from "./source-plan.ts";
+import { partitioningOf, reasonOf, type Wish, wishOf } from "./stage-cut.ts";
 import { statelessFactory } from "./stateless-binding.ts";
 
 /**
@@ -51,48 +44,21 @@ import { statelessFactory } from "./stateless-binding.ts";
  * @param parallelism partitions of every stage that nothing else decides about, 1 to 256
  */
 export function planGraph(graph: LogicalGraph, parallelism: number): JobPlan {
-  const planner = new Planner(parallelism);
+  const draft = new PlanDraft();
+  const planner = new Planner(draft, parallelism);
   for (const node of graph.nodes) planner.place(node);
-  return planner.finish(graph.job);
-}
-
-/** A stage while it grows. */
-interface StageDraft {
-  readonly id: string;
-  readonly partitions: number;
-  readonly source: SourcePlan | undefined;
-  readonly operators: OperatorPlan[];
-  readonly inputs: string[];
-  readonly outputs: string[];
-}
-
-/** Where the records of a stream come out, and how the user wants them to travel from there. */
-interface Outlet {
-  readonly stage: StageDraft;
-  readonly operator: string;
-  readonly tag: string | undefined;
-  readonly routing: RoutingKind | undefined;
-}
-
-/** How many partitions a reader wants, and how many it can have at most. */
-interface Wish {
-  readonly name: string;
-  readonly parallelism: number | undefined;
-  readonly maximum: number | undefined;
-  /** Who sets the maximum, for the reason of a cut. */
-  readonly maximumOf: string;
+  return draft.finish(graph.job);
 }
 
 class Planner {
+  readonly #draft: PlanDraft;
   readonly #parallelism: number;
-  readonly #stages: StageDraft[] = [];
-  readonly #edges: EdgePlan[] = [];
-  readonly #edgeIds = new Set<string>();
   readonly #outlets = new Map<StreamNode, readonly Outlet[]>();
   /** Stages that begin behind a node, by their number of partitions. */
   readonly #cuts = new Map<LogicalNode, Map<number, StageDraft>>();
 
-  constructor(parallelism: number) {
+  constructor(draft: PlanDraft, parallelism: number) {
+    this.#draft = draft;
     this.#parallelism = parallelism;
   }
 
@@ -114,6 +80,8 @@ class Planner {
         return this.#placeKeyed(node);
       case "async":
         return this.#placeAsync(node);
+      case "timestamps":
+        return this.#placeTimestamps(node);
       case "union":
         return node.inputs.flatMap((input) => this.#outletsOf(input));
       case "routing":
@@ -123,30 +91,10 @@ class Planner {
     }
   }
 
-  finish(job: string): JobPlan {
-    const plan: Omit<JobPlan, "hash"> = {
-      job,
-      stages: Object.freeze(this.#stages.map(freezeStage)),
-      edges: Object.freeze(this.#edges.map((edge) => Object.freeze(edge))),
-    };
-    return Object.freeze({ ...plan, hash: hashDescription(describePlan(plan)) });
-  }
-
   #placeSource(node: SourceNode): readonly Outlet[] {
-    const { source, options } = node;
-    const wanted = options.parallelism ?? this.#parallelism;
-    const stage = this.#addStage(node.name, Math.min(wanted, source.maxParallelism ?? wanted), {
-      source,
-      timestamp: options.timestamp === undefined ? undefined : eventTimestamp(node.name, options.timestamp),
-      watermarks: options.watermarks ?? boundedOutOfOrderness(options.outOfOrderness ?? 0),
-      idleAfterMs:
-        options.idleAfter === undefined
-          ? undefined
-          : parseDuration(options.idleAfter, outOf(node, "idleAfter")),
-      alignment: alignmentOf(node),
-      onError: options.onError ?? "fail",
-    });
-    return [{ stage, operator: node.name, tag: undefined, routing: undefined }];
+    const wanted = node.options.parallelism ?? this.#parallelism;
+    const partitions = Math.min(wanted, node.source.maxParallelism ?? wanted);
+    return outletOf(this.#draft.addStage(node.name, partitions, sourcePlan(node)), node.name);
   }
 
   #placeStateless(node: StatelessNode): readonly Outlet[] {
@@ -159,11 +107,11 @@ class Planner {
       onError: node.options.onError ?? "fail",
       create: statelessFactory(node),
     });
-    return [{ stage, operator: node.name, tag: undefined, routing: undefined }];
+    return outletOf(stage, node.name);
   }
 
   #placeAsync(node: AsyncNode): readonly Outlet[] {
-    const { stage, input } = this.#stageReading(node.input, wishOf(node));
+    const { stage, input } = this.#stageAt(node.input, wishOf(node));
     stage.operators.push({
       type: "async",
       name: node.name,
@@ -173,7 +121,25 @@ class Planner {
       create: node.spec.create,
       stateLayout: Object.freeze(node.spec.layout),
     });
-    return [{ stage, operator: node.name, tag: undefined, routing: undefined }];
+    return outletOf(stage, node.name);
+  }
+
+  #placeTimestamps(node: TimestampsNode): readonly Outlet[] {
+    const { stage, input } = this.#stageReading(node.input, wishOf(node));
+    const { timestamp, watermarks, outOfOrderness = 0, onError = "fail" } = node.options;
+    stage.operators.push({
+      type: "unkeyed",
+      name: node.name,
+      kind: ASSIGN_TIMESTAMPS,
+      input,
+      onError,
+      create: assignTimestampsOperator({
+        timestampOf: eventTimestamp(`assignTimestamps "${node.name}"`, timestamp),
+        watermarks: watermarks ?? boundedOutOfOrderness(outOfOrderness),
+      }),
+      stateLayout: Object.freeze(timestampLayout()),
+    });
+    return outletOf(stage, node.name);
   }
 
   #placeSink(node: SinkNode): void {
@@ -203,7 +169,7 @@ class Planner {
       create: keyedFactory(node),
       stateLayout: Object.freeze(stateLayoutOf(node)),
     });
-    return [{ stage, operator: node.name, tag: undefined, routing: undefined }];
+    return outletOf(stage, node.name);
   }
 
   /** The stage in which a reader of `input` runs: the one of its input when it may be chained, else one behind a cut. */
@@ -216,7 +182,7 @@ class Planner {
     }
     const stage = this.#stageBehindCut(input, partitions, wish.name, (stage) => {
       for (const outlet of outlets)
-        this.#addEdge(
+        this.#draft.addEdge(
           outlet,
           stage,
           partitioningOf(outlet, partitions),
@@ -224,6 +190,11 @@ class Planner {
         );
     });
     return { stage, input: { kind: "head" } };
+  }
+
+  #stageAt(input: StreamNode | KeyByNode, wish: Wish): { stage: StageDraft; input: OperatorInput } {
+    if (input.type !== "keyBy") return this.#stageReading(input, wish);
+    return { stage: this.#stageBehindKeyBy(input, wish), input: { kind: "head" } };
   }
 
   #stageBehindKeyBy(keyBy: KeyByNode, wish: Wish): StageDraft {
@@ -242,7 +213,7 @@ class Planner {
       }
       for (const outlet of this.#outletsOf(second)) {
         const reason = "broadcast: every partition gets every record of the second input";
-        this.#addEdge(outlet, stage, { kind: second.kind }, reason, 1);
+        this.#draft.addEdge(outlet, stage, { kind: second.kind }, reason, 1);
       }
     });
   }
@@ -253,7 +224,7 @@ class Planner {
       const noEffect =
         outlet.routing === undefined ? "" : `; the ${outlet.routing} before it changes nothing`;
       const reason = `keyBy: records with the same key must meet in one partition${noEffect}`;
-      this.#addEdge(outlet, stage, partitioning, reason, input);
+      this.#draft.addEdge(outlet, stage, partitioning, reason, input);
     }
   }
 
@@ -271,7 +242,7 @@ class Planner {
     }
     const known = byPartitions.get(partitions);
     if (known !== undefined) return known;
-    const stage = this.#addStage(name, partitions, undefined);
+    const stage = this.#draft.addStage(name, partitions, undefined);
     byPartitions.set(partitions, stage);
     connect(stage);
     return stage;
@@ -285,111 +256,18 @@ class Planner {
     return Math.min(partitions, wish.maximum ?? partitions);
   }
 
-  #addStage(id: string, partitions: number, source: SourcePlan | undefined): StageDraft {
-    const frozen = source === undefined ? undefined : Object.freeze(source);
-    const stage: StageDraft = { id, partitions, source: frozen, operators: [], inputs: [], outputs: [] };
-    this.#stages.push(stage);
-    return stage;
-  }
-
-  #addEdge(outlet: Outlet, to: StageDraft, partitioning: Partitioning, reason: string, input = 0): void {
-    const id = this.#edgeId(outlet, to, input);
-    this.#edges.push({
-      id,
-      from: outlet.stage.id,
-      to: to.id,
-      fromOperator: outlet.operator,
-      fromTag: outlet.tag,
-      partitioning: Object.freeze(partitioning),
-      input,
-      reason,
-    });
-    outlet.stage.outputs.push(id);
-    to.inputs.push(id);
-  }
-
-  /** From names only, so that it is the same in every process and after every restart. */
-  #edgeId(outlet: Outlet, to: StageDraft, input: number): string {
-    const tag = outlet.tag === undefined ? "" : `-${outlet.tag.replace(/[^A-Za-z0-9_-]/g, "")}`;
-    // A stream may be joined with itself: the second input's edges have names of their own.
-    const plain = `${outlet.operator}${tag}-to-${to.id}${input === 0 ? "" : `-${input + 1}`}`;
-    let id = plain;
-    if (!NAME_PATTERN.test(plain) || this.#edgeIds.has(plain)) {
-      // Too long, or the names themselves contain "-to-": the digest of the parts tells them apart.
-      const parts = JSON.stringify([
-        outlet.operator,
-        outlet.tag ?? null,
-        to.id,
-        ...(input === 0 ? [] : [input]),
-      ]);
-      id = `${plain.slice(0, 87)}-${createHash("sha256").update(parts).digest("hex").slice(0, 12)}`;
-    }
-    this.#edgeIds.add(id);
-    return id;
-  }
-
   #outletsOf(node: StreamNode): readonly Outlet[] {
     return this.#outlets.get(node) ?? [];
   }
 }
 
-function wishOf(node: StatelessNode | KeyedOperatorNode | AsyncNode | SinkNode): Wish {
-  const sink = node.type === "sink" ? node.sink : undefined;
-  return {
-    name: node.name,
-    parallelism: node.options.parallelism,
-    maximum: sink?.maxParallelism,
-    maximumOf: sink?.description ?? "",
-  };
+/** The records that the operator emits. */
+function outletOf(stage: StageDraft, operator: string): readonly Outlet[] {
+  return [{ stage, operator, tag: undefined, routing: undefined }];
 }
 
 function chainInput(outlet: Outlet): OperatorInput {
   const isHead = outlet.stage.source !== undefined && outlet.operator === outlet.stage.id;
   if (isHead && outlet.tag === undefined) return { kind: "head" };
   return { kind: "operator", operator: outlet.operator, tag: outlet.tag };
-}
-
-function partitioningOf(outlet: Outlet, partitions: number): Partitioning {
-  if (outlet.routing !== undefined) return { kind: outlet.routing };
-  return { kind: outlet.stage.partitions === partitions ? "forward" : "rebalance" };
-}
-
-function reasonOf(outlets: readonly Outlet[], outlet: Outlet, partitions: number, wish: Wish): string {
-  if (outlet.routing === "rebalance") return "rebalance: asked for, batches are dealt out in turn";
-  if (outlet.routing === "broadcast") return "broadcast: asked for, every partition gets every record";
-  const widths = `${partitionsText(outlet.stage.partitions)} to ${partitions}`;
-  if (outlets.length > 1) {
-    const names = outlets.map((each) => each.operator).join(" and ");
-    const change = outlet.stage.partitions === partitions ? "" : `, from ${widths}`;
-    return `union: ${names} come together${change}`;
-  }
-  return wish.maximum !== undefined && partitions === wish.maximum && wish.parallelism === undefined
-    ? `parallelism: ${wish.maximumOf} allows at most ${partitionsText(partitions)}, from ${widths}`
-    : `parallelism: asked for, from ${widths}`;
-}
-
-function partitionsText(partitions: number): string {
-  return partitions === 1 ? "1 partition" : `${partitions} partitions`;
-}
-
-function alignmentOf(node: SourceNode): AlignmentPlan | undefined {
-  const { alignment } = node.options;
-  if (alignment === undefined) return undefined;
-  return Object.freeze({
-    group: alignment.group,
-    maxDriftMs: parseDuration(alignment.maxDrift, outOf(node, "alignment.maxDrift")),
-  });
-}
-
-function outOf(node: SourceNode, option: string): string {
-  return `source "${node.name}": option "${option}"`;
-}
-
-function freezeStage(draft: StageDraft): StagePlan {
-  return Object.freeze({
-    ...draft,
-    operators: Object.freeze(draft.operators.map((operator) => Object.freeze(operator))),
-    inputs: Object.freeze(draft.inputs),
-    outputs: Object.freeze(draft.outputs),
-  });
 }

@@ -50,6 +50,20 @@ export interface OperatorOptions {
   readonly onError?: ErrorPolicy | undefined;
 }
 
+/** Options of `Stream.assignTimestamps`. */
+export interface TimestampOptions<T> extends OperatorOptions {
+  /**
+   * Event time of a record: a `Date`, or epoch ms.
+   *
+   * @param timestamp the one it came with, in epoch ms; undefined in a stream without event time
+   */
+  readonly timestamp: (record: T, timestamp: number | undefined) => Date | number;
+  /** How far behind the newest record of its partition a record may come without being late. Default 0. */
+  readonly outOfOrderness?: Duration | undefined;
+  /** How watermarks are made, partition by partition, as for a source. */
+  readonly watermarks?: WatermarkStrategy<NoInfer<T>> | undefined;
+}
+
 /** Options of map, filter and flatMap when the name is not the first argument. */
 export interface StatelessOptions extends OperatorOptions {
   /** Identity in metrics and errors. Default: derived, for example `map-1`. */

@@ -30,8 +30,15 @@ import { createSideOutputNode, type SideOutputNode } from "./nodes/side-output-n
 import { createSinkNode } from "./nodes/sink-node.ts";
 import type { SourceNode } from "./nodes/source-node.ts";
 import { createStatelessNode, type StatelessKind, type StatelessNode } from "./nodes/stateless-node.ts";
+import { createTimestampsNode, type TimestampsNode } from "./nodes/timestamps-node.ts";
 import { createUnionNode } from "./nodes/union-node.ts";
-import type { KeyByOptions, OperatorOptions, SinkOptions, StatelessOptions } from "./stream-options.ts";
+import type {
+  KeyByOptions,
+  OperatorOptions,
+  SinkOptions,
+  StatelessOptions,
+  TimestampOptions,
+} from "./stream-options.ts";
 
 type UserFunction = (...args: never[]) => unknown;
 
@@ -138,6 +145,21 @@ export class Stream<out T> {
   }
 
   /**
+   * Gives each record another event time, and makes watermarks that follow from it; those that came here end here.
+   * For records whose time is known only behind a map or a request. Where the source knows it, its `timestamp` option is
+   * better: its watermarks follow single splits, here they follow what of several splits a partition gets.
+   *
+   * @param name identity of the watermark that has been reached, in stored state
+   */
+  assignTimestamps(name: string, options: TimestampOptions<T>): OperatorStream<T> {
+    const recorder = this.#recorder;
+    return new OperatorStream<T>(
+      recorder,
+      recorder.add(createTimestampsNode(recorder.owner, name, this.#node, options)),
+    );
+  }
+
+  /**
    * Says which records belong together: all operators on the result keep their state per key.
    *
    * @param key a pure function of the record; `1` and `"1"` are different keys
@@ -153,7 +175,12 @@ export class Stream<out T> {
     const node = recorder.add(
       createKeyByNode(recorder.owner, this.#node, key, options as KeyByOptions<never> | undefined),
     );
-    return new KeyedStream(recorder, node, (operator) => new OperatorStream(recorder, operator));
+    return new KeyedStream(
+      recorder,
+      node,
+      (operator) => new OperatorStream(recorder, operator),
+      (operator) => new AsyncStream(recorder, operator),
+    );
   }
 
   /** This stream and the others as one. No order is promised between them. */
@@ -277,9 +304,9 @@ export class AsyncStream<out T> extends Stream<T> {
 /** The records that an operator emits. */
 export class OperatorStream<out T> extends Stream<T> {
   readonly #recorder: GraphRecorder;
-  readonly #node: StatelessNode | KeyedOperatorNode;
+  readonly #node: StatelessNode | KeyedOperatorNode | TimestampsNode;
 
-  constructor(recorder: GraphRecorder, node: StatelessNode | KeyedOperatorNode) {
+  constructor(recorder: GraphRecorder, node: StatelessNode | KeyedOperatorNode | TimestampsNode) {
     super(recorder, node);
     this.#recorder = recorder;
     this.#node = node;

@@ -1,7 +1,10 @@
 // CurrentContext — the one context object that an operator instance hands to its user code, standing on a record or timer.
 import { EngineError } from "../core/errors.ts";
 import type { StateHandles } from "../state/keyed-state.ts";
-import type { ProcessContext, ProcessTimers } from "./keyed-process.ts";
+import type { Timer } from "../time/timer-member.ts";
+import type { ContextPort } from "./context-port.ts";
+import { eventTimeOf } from "./event-time.ts";
+import type { FiredTimer, ProcessContext, ProcessTimers } from "./keyed-process.ts";
 import type { SideTag } from "./side-tag.ts";
 
 /** An emitted record was given a timestamp that is not a time. */
@@ -14,17 +17,6 @@ export class InvalidEmitTimestampError extends EngineError<"INVALID_EMIT_TIMESTA
       { details: { operator, timestamp: String(timestamp) } },
     );
   }
-}
-
-/** What a context passes on to its operator. */
-export interface ContextPort {
-  readonly operator: string;
-  event(time: number): void;
-  deleteEvent(time: number): void;
-  processing(time: number): void;
-  deleteProcessing(time: number): void;
-  emit(value: unknown, timestamp: number | undefined): void;
-  side(tag: string, value: unknown, timestamp: number | undefined): void;
 }
 
 /** What the contexts of keyed and of broadcast records share: the time, and the way out. */
@@ -64,4 +56,20 @@ export class CurrentContext<K, O, S> extends EmittingContext<O> implements Proce
       deleteProcessing: (time) => port.deleteProcessing(time),
     });
   }
+}
+
+/**
+ * Calls `onTimer` for a timer of `key`, with the context standing on it.
+ *
+ * @returns what `onTimer` returned, which must not be a promise
+ */
+export function callOnTimer<C extends { key: unknown; timestamp: number | undefined }>(
+  definition: { onTimer?(timer: FiredTimer, context: C): void },
+  current: C,
+  key: unknown,
+  timer: Timer,
+): unknown {
+  current.key = key;
+  current.timestamp = eventTimeOf(timer);
+  return definition.onTimer?.({ kind: timer.kind as FiredTimer["kind"], time: timer.time }, current);
 }

@@ -16,17 +16,9 @@ export function filterOperator<T>(fn: FilterFunction<T>): (context: OperatorCont
   return (context) => new FilterOperator(context, fn as FilterFunction<unknown>);
 }
 
-class FilterOperator extends StatelessOperator {
-  readonly #fn: FilterFunction<unknown>;
-
-  constructor(context: OperatorContext, fn: FilterFunction<unknown>) {
-    super(context);
-    this.#fn = fn;
-  }
-
+class FilterOperator extends StatelessOperator<FilterFunction<unknown>> {
   protected process(batch: Batch): Batch | undefined {
-    const fn = this.#fn;
-    const { cursor } = this;
+    const { fn, cursor } = this;
     const { values } = batch;
     const length = values.length;
     const kept: number[] = [];

@@ -11,7 +11,7 @@ export type FlatMapFunction<T, R> = (record: T, context: RecordContext) => Itera
 
 /** A function that makes any number of records returned something that cannot be iterated. */
 export class NotIterableError extends EngineError<"NOT_ITERABLE"> {
-  constructor(operator: string, result: unknown, kind = "flatMap") {
+  constructor(operator: string, result: unknown, kind: string) {
     const shown = result === null ? "null" : typeof result;
     super(
       "NOT_ITERABLE",
@@ -19,6 +19,18 @@ export class NotIterableError extends EngineError<"NOT_ITERABLE"> {
       { details: { operator, result: shown } },
     );
   }
+}
+
+/**
+ * What a function that makes any number of records returned.
+ *
+ * @param kind of the function, for messages
+ * @throws {NotIterableError}
+ */
+export function iterableOf(made: unknown, operator: string, kind: string): Iterable<unknown> {
+  if (made === null || made === undefined || !(Symbol.iterator in Object(made)))
+    throw new NotIterableError(operator, made, kind);
+  return made as Iterable<unknown>;
 }
 
 /**
@@ -30,17 +42,9 @@ export function flatMapOperator<T, R>(fn: FlatMapFunction<T, R>): (context: Oper
   return (context) => new FlatMapOperator(context, fn as FlatMapFunction<unknown, unknown>);
 }
 
-class FlatMapOperator extends StatelessOperator {
-  readonly #fn: FlatMapFunction<unknown, unknown>;
-
-  constructor(context: OperatorContext, fn: FlatMapFunction<unknown, unknown>) {
-    super(context);
-    this.#fn = fn;
-  }
-
+class FlatMapOperator extends StatelessOperator<FlatMapFunction<unknown, unknown>> {
   protected process(batch: Batch): Batch | undefined {
-    const fn = this.#fn;
-    const { cursor } = this;
+    const { fn, cursor } = this;
     const { values } = batch;
     const length = values.length;
     const results: unknown[] = [];
@@ -71,8 +75,6 @@ class FlatMapOperator extends StatelessOperator {
 
   #expand(made: unknown, into: unknown[]): void {
     if (made instanceof Promise) throw new AsyncFunctionError(this.context.operator, "flatMap");
-    if (made === null || made === undefined || !(Symbol.iterator in Object(made)))
-      throw new NotIterableError(this.context.operator, made);
-    for (const value of made as Iterable<unknown>) into.push(value);
+    for (const value of iterableOf(made, this.context.operator, "flatMap")) into.push(value);
   }
 }

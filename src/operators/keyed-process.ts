@@ -4,8 +4,8 @@ import type { Batch } from "../core/batch.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import type { StateHandles } from "../state/keyed-state.ts";
 import type { Timer } from "../time/timer-member.ts";
-import { CurrentContext } from "./current-context.ts";
-import { eventTimeOf, KeyedOperatorBase } from "./keyed-operator.ts";
+import { CurrentContext, callOnTimer } from "./current-context.ts";
+import { KeyedOperatorBase } from "./keyed-operator.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "./operator.ts";
 import type { SideTag } from "./side-tag.ts";
 
@@ -126,11 +126,6 @@ class ProcessOperator<K, T, O, S extends StateDescriptors> extends KeyedOperator
   }
 
   protected fire(timer: Timer): void {
-    const current = this.#current;
-    current.key = timer.key as K;
-    current.timestamp = eventTimeOf(timer);
-    const fired: FiredTimer = { kind: timer.kind as FiredTimer["kind"], time: timer.time };
-    const result = this.#definition.onTimer?.(fired, current) as unknown;
-    if (result !== undefined) this.refusePromise(result, "process");
+    this.refusePromise(callOnTimer(this.#definition, this.#current, timer.key, timer), "process");
   }
 }

@@ -16,17 +16,9 @@ export function mapOperator<T, R>(fn: MapFunction<T, R>): (context: OperatorCont
   return (context) => new MapOperator(context, fn as MapFunction<unknown, unknown>);
 }
 
-class MapOperator extends StatelessOperator {
-  readonly #fn: MapFunction<unknown, unknown>;
-
-  constructor(context: OperatorContext, fn: MapFunction<unknown, unknown>) {
-    super(context);
-    this.#fn = fn;
-  }
-
+class MapOperator extends StatelessOperator<MapFunction<unknown, unknown>> {
   protected process(batch: Batch): Batch | undefined {
-    const fn = this.#fn;
-    const { cursor } = this;
+    const { fn, cursor } = this;
     const { values } = batch;
     const length = values.length;
     const results = new Array<unknown>(length);

@@ -91,6 +91,20 @@ export interface StatefulOperator extends Operator {
   acknowledge(): void;
 }
 
+/** Given to the factory of operators whose state belongs to their partition. */
+export interface UnkeyedOperatorContext extends OperatorContext {
+  /** Its state is stored under the first of them. */
+  readonly keyGroups: KeyGroupRange;
+  /** Nothing is stored for this partition yet. */
+  readonly startsEmpty: boolean;
+}
+
+/** A stateful operator without keys. The partition calls, once: `storedState` → (fetch) → `supply`; then `onBatch`. */
+export interface UnkeyedOperator extends StatefulOperator {
+  /** Loads for all that the last commit stored; empty when there can be nothing. */
+  storedState(): readonly StateLoad[];
+}
+
 /**
  * An operator with keyed state and timers. The partition calls, for every batch, in this order:
  * `missingForBatch` → (fetch what is missing) → `onBatch`; and for time the same with timers.

@@ -21,13 +21,15 @@ export class AsyncFunctionError extends EngineError<"ASYNC_FUNCTION"> {
  * The loop over records belongs to the subclass: a shared one would call it through a closure per record.
  * `try` stands outside of that loop; after a failure the loop is entered again behind the failed record.
  */
-export abstract class StatelessOperator implements Operator {
+export abstract class StatelessOperator<F> implements Operator {
   protected readonly context: OperatorContext;
+  protected readonly fn: F;
   protected readonly cursor: RecordCursor;
   readonly #failures: FailureHandler;
 
-  constructor(context: OperatorContext) {
+  constructor(context: OperatorContext, fn: F) {
     this.context = context;
+    this.fn = fn;
     this.cursor = new RecordCursor(context);
     this.#failures = new FailureHandler(context);
   }

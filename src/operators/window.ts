@@ -5,29 +5,20 @@
 // contents) is general-window.ts.
 import { list, map, type StateLayout, stateLayout, value } from "../state/descriptors.ts";
 import type { CountAssigner } from "../time/count-windows.ts";
-import { isAligned, type WindowAssigner } from "../time/windows.ts";
+import { isAligned } from "../time/windows.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "./operator.ts";
-import { type AnyTrigger, eventTime, processingTime } from "./trigger.ts";
+import { eventTime, processingTime } from "./trigger.ts";
 import { recordCodec } from "./window/contents.ts";
 import { CountAggregateOperator, CountApplyOperator } from "./window/count-window.ts";
-import { type AggregateFolding, type Folding, GeneralWindowOperator } from "./window/general-window.ts";
+import { GeneralWindowOperator } from "./window/general-window.ts";
 import { openWindowCodec } from "./window/open-window.ts";
 import { SlicedWindowOperator } from "./window/sliced-window.ts";
 import { TumblingWindowOperator } from "./window/tumbling-window.ts";
+import type { AggregateFolding, Folding, WindowDefinition } from "./window/window-definition.ts";
 
-export type { Folding } from "./window/general-window.ts";
+export type { Folding, WindowDefinition } from "./window/window-definition.ts";
 export type { WindowFunction, WindowFunctionContext } from "./window/window-function.ts";
-export { LATE_TAG, MissingTimestampError, type Pane, type WindowResult } from "./window/window-result.ts";
-
-export type WindowDefinition = Folding & {
-  readonly assigner: WindowAssigner;
-  /** Default: the end of the window, in its own time. The global window has none; count windows take none. */
-  readonly trigger?: AnyTrigger | undefined;
-  /** How long after its end, in event time, a window takes records and may emit again. Default 0. */
-  readonly allowedLatenessMs?: number | undefined;
-  /** A window forgets what it has emitted. Default: it goes on accumulating, unless the trigger purges. */
-  readonly discarding?: boolean | undefined;
-};
+export type { Pane, WindowResult } from "./window/window-result.ts";
 
 /** Emits a {@link WindowResult}, or what the function returns, whenever a window fires. */
 export function windowOperator(

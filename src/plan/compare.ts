@@ -72,7 +72,8 @@ function placed(
 }
 
 function lossOf(operator: OperatorDescription): string {
-  return operator.type === "keyed" || operator.type === "async" ? " (its state would be lost)" : "";
+  const hasState = operator.type === "keyed" || operator.type === "async" || operator.type === "unkeyed";
+  return hasState ? " (its state would be lost)" : "";
 }
 
 function compareEdges(

@@ -6,6 +6,9 @@
 import { createHash } from "node:crypto";
 import type { JobPlan, OperatorInput, OperatorPlan, StagePlan } from "./plan.ts";
 
+/** The kind of operators that make watermarks in the middle of a job. */
+export const ASSIGN_TIMESTAMPS = "assignTimestamps";
+
 export interface OperatorDescription {
   readonly name: string;
   readonly type: OperatorPlan["type"];

@@ -9,6 +9,8 @@ import type {
   KeyedOperatorContext,
   Operator,
   OperatorContext,
+  UnkeyedOperator,
+  UnkeyedOperatorContext,
 } from "../operators/operator.ts";
 import type { StateLayout } from "../state/descriptors.ts";
 import type { WatermarkStrategy } from "../time/watermark-strategies.ts";
@@ -92,6 +94,12 @@ export type OperatorPlan =
       /** Its results leave in later turns; the records between are its state. */
       readonly type: "async";
       readonly create: (context: AsyncOperatorContext) => AsyncOperator;
+      readonly stateLayout: readonly StateLayout[];
+    })
+  | (OperatorPlanBase & {
+      /** Its state belongs to the partition. */
+      readonly type: "unkeyed";
+      readonly create: (context: UnkeyedOperatorContext) => UnkeyedOperator;
       readonly stateLayout: readonly StateLayout[];
     })
   | (OperatorPlanBase & { readonly type: "sink"; readonly sink: Sink<unknown> });

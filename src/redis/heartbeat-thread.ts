@@ -4,18 +4,19 @@
 // Does not:  judge anybody: observers time the two counters on their own clocks.
 import { Worker } from "node:worker_threads";
 import { checkRedisUrl } from "./connection.ts";
-import { JobKeys } from "./keys.ts";
 
 export interface HeartbeatOptions {
   readonly url: string;
   readonly job: string;
+  /** Of the job that the worker has joined. */
+  readonly incarnation: number;
   /** Id under which the worker joined. */
   readonly worker: string;
   /** Default 250. */
   readonly intervalMs?: number | undefined;
   /** How often the main loop raises the progress counter by itself. Default: `intervalMs`. 0: only `progress()` does. */
   readonly progressMs?: number | undefined;
-  /** The worker's record is gone: it was removed by others, or the job was deleted. Called once per disappearance. */
+  /** The worker's record is gone: it was removed by others, or the job was deleted or replaced. Called once per disappearance. */
   readonly onGone?: (() => void) | undefined;
   /** The thread broke by a defect; no more beats are sent. */
   readonly onError?: ((error: Error) => void) | undefined;
@@ -24,13 +25,15 @@ export interface HeartbeatOptions {
 /** What the thread is started with. */
 export interface HeartbeatTask {
   readonly url: string;
-  readonly key: string;
+  readonly job: string;
+  readonly incarnation: number;
+  readonly worker: string;
   readonly intervalMs: number;
   readonly progress: SharedArrayBuffer;
 }
 
-/** What the thread says. */
-export type HeartbeatNews = "gone";
+/** What the thread says: that it can be spoken to, and that the worker's record is gone. */
+export type HeartbeatNews = "started" | "gone";
 
 /** Runs from the built package (`.js`) and from the sources (`.ts`) alike; only the first is what users have. */
 function startThread(task: HeartbeatTask): Worker {
@@ -49,17 +52,18 @@ export class HeartbeatThread {
   readonly #progress: BigInt64Array;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #over: Promise<void>;
+  #isStarted = false;
 
   private constructor(options: HeartbeatOptions) {
-    const { url, job, worker, intervalMs = 250, progressMs = intervalMs } = options;
+    const { url, job, incarnation, worker, intervalMs = 250, progressMs = intervalMs } = options;
     checkRedisUrl(url);
     const shared = new SharedArrayBuffer(8);
     this.#progress = new BigInt64Array(shared);
-    const task: HeartbeatTask = { url, key: new JobKeys(job).worker(worker), intervalMs, progress: shared };
-    this.#thread = startThread(task);
+    this.#thread = startThread({ url, job, incarnation, worker, intervalMs, progress: shared });
     this.#thread.unref();
     this.#thread.on("message", (news: HeartbeatNews) => {
-      if (news === "gone") options.onGone?.();
+      if (news === "started") this.#isStarted = true;
+      else options.onGone?.();
     });
     this.#thread.on("error", (error: Error) => options.onError?.(error));
     this.#over = new Promise((resolve) => this.#thread.once("exit", () => resolve()));
@@ -82,6 +86,8 @@ export class HeartbeatThread {
   /** Stops beating; no beat is sent after it resolves. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    // One that still loads its code would not hear it, and a short job would wait for that.
+    if (!this.#isStarted) void this.#thread.terminate();
     this.#thread.postMessage("stop");
     // A thread that hangs in its link must not hold the process.
     const patience = setTimeout(() => void this.#thread.terminate(), 1000);

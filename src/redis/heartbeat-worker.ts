@@ -2,11 +2,13 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { RedisConnection } from "./connection.ts";
 import type { HeartbeatNews, HeartbeatTask } from "./heartbeat-thread.ts";
+import { JobKeys } from "./keys.ts";
 import { ScriptRunner } from "./script-runner.ts";
 import { beatCall, beatScript } from "./scripts/workers.ts";
 import { heartbeatScripts } from "./scripts.ts";
 
 const task = workerData as HeartbeatTask;
+const keys = new JobKeys(task.job);
 const progress = new BigInt64Array(task.progress);
 
 let connection: RedisConnection | undefined;
@@ -21,7 +23,8 @@ async function beat(): Promise<void> {
   busy = true;
   try {
     if (runner === undefined || connection?.ended !== undefined) await connect();
-    const answer = await runner!.run(beatScript, beatCall(task.key, Number(Atomics.load(progress, 0))));
+    const moved = Number(Atomics.load(progress, 0));
+    const answer = await runner!.run(beatScript, beatCall(keys, task.incarnation, task.worker, moved));
     if (answer === "GONE" && !gone) parentPort?.postMessage("gone" satisfies HeartbeatNews);
     gone = answer === "GONE";
   } catch {
@@ -49,6 +52,7 @@ async function connect(): Promise<void> {
 const timer = setInterval(() => void beat(), task.intervalMs);
 void beat();
 
+parentPort?.postMessage("started" satisfies HeartbeatNews);
 parentPort?.on("message", () => {
   stopped = true;
   clearInterval(timer);

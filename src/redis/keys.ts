@@ -33,6 +33,11 @@ export class JobKeys {
     return `${this.#tag}:w:${id}`;
   }
 
+  /** What every key of the job begins with. */
+  get prefix(): string {
+    return `${this.#tag}:`;
+  }
+
   /** Matches every key of the job, for SCAN and for people. */
   get pattern(): string {
     return `${this.#tag}:*`;
@@ -46,6 +51,11 @@ export class JobKeys {
   /** What stands before and after the incarnation in {@link IncarnationKeys.ended}, for scripts that look it up. */
   get endedAround(): readonly [before: string, after: string] {
     return [`${this.#tag}:`, ":ended"];
+  }
+
+  /** What stands before the incarnation and behind it in {@link IncarnationKeys.meta}, for scripts that look it up. */
+  get metaAround(): readonly [before: string, between: string] {
+    return [`${this.#tag}:`, ":a:"];
   }
 
   incarnation(incarnation: number): IncarnationKeys {

@@ -4,6 +4,7 @@ import { commitDrainScript, commitScript } from "./scripts/commit.ts";
 import { createJobScript, observeScript, raiseLayoutsScript, setStatusScript } from "./scripts/job.ts";
 import { assignScript, electScript, leaderBeatScript } from "./scripts/leadership.ts";
 import { releaseScript } from "./scripts/release.ts";
+import { removeJobScript, sweepScript } from "./scripts/removal.ts";
 import type { Script } from "./scripts/script.ts";
 import { beatScript, joinScript, leaveScript, reportScript, requestLeaveScript } from "./scripts/workers.ts";
 
@@ -28,4 +29,12 @@ export const controlScripts: readonly Script[] = [
 /** Of the heartbeat thread. */
 export const heartbeatScripts: readonly Script[] = [beatScript];
 
-export const allScripts: readonly Script[] = [...dataScripts, ...controlScripts, ...heartbeatScripts];
+/** Of whoever deletes a job. */
+export const removalScripts: readonly Script[] = [removeJobScript, sweepScript];
+
+export const allScripts: readonly Script[] = [
+  ...dataScripts,
+  ...controlScripts,
+  ...heartbeatScripts,
+  ...removalScripts,
+];

@@ -1,11 +1,15 @@
 // JobRun — a job that this process takes part in.
 import { toError } from "../core/errors.ts";
 import type { Coordination } from "../core/ports/coordination.ts";
+import type { RequestFigures } from "../operators/async/async-operator.ts";
+import { describePlan } from "../plan/description.ts";
 import type { JobPlan } from "../plan/plan.ts";
 import { JobFailedError } from "./errors.ts";
 import { mergeReports, type StageReport, type WorkerReport } from "./reports.ts";
-import { findWatermarkCauses, type WatermarkCause } from "./watermark-causes.ts";
-import type { Worker, WorkerOutcome } from "./worker.ts";
+import { sumRequests } from "./request-figures.ts";
+import { findWatermarkCauses, flowEdges, type WatermarkCause } from "./watermark-causes.ts";
+import type { Worker } from "./worker.ts";
+import type { WorkerOutcome } from "./worker-options.ts";
 
 export class JobRun {
   readonly job: string;
@@ -75,7 +79,12 @@ export class JobRun {
    */
   watermarks(others: readonly WorkerReport[] = []): WatermarkCause[] {
     const stages = this.plan.stages.map((stage) => stage.id);
-    return findWatermarkCauses(stages, this.plan.edges, [this.report(), ...others]);
+    return findWatermarkCauses(stages, flowEdges(describePlan(this.plan)), [this.report(), ...others]);
+  }
+
+  /** How the requests of `asyncMap`, `asyncFlatMap` and `lookup` stand, per operator. */
+  requests(others: readonly WorkerReport[] = []): RequestFigures[] {
+    return sumRequests([this.report(), ...others].flatMap(({ requests = [] }) => requests));
   }
 
   async #run(): Promise<void> {

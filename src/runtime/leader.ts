@@ -53,6 +53,8 @@ export class Leader {
     const dead = new Set(this.#detector.observe(observation.workers, nowMs));
     this.#noteLeaving(observation, nowMs);
     if (!(await this.#ensureLeadership(observation, dead, nowMs))) return;
+    const silent = this.#silentPredecessor(observation);
+    if (silent !== undefined) dead.add(silent);
     for (const worker of dead) if (worker !== this.#worker) await this.#coordination.leave(worker);
     const status = observation.job?.status;
     if (status === "created" || status === "running") await this.#place(observation, dead, nowMs);
@@ -68,6 +70,13 @@ export class Leader {
       await this.#coordination.setStatus(["cancelling"], "cancelled");
   }
 
+  /** The leader that we have replaced, when it never beat: it may hold partitions, and nobody else would notice soon. */
+  #silentPredecessor({ leader, workers }: Observation): string | undefined {
+    if (leader === undefined || leader.worker === this.#worker) return undefined;
+    return workers.find(({ id, beat, leaving }) => id === leader.worker && beat <= JOINED_BEAT && !leaving)
+      ?.id;
+  }
+
   #noteLeaving(observation: Observation, nowMs: number): void {
     const leaving = new Set(observation.workers.flatMap((worker) => (worker.leaving ? [worker.id] : [])));
     for (const id of this.#leavingSinceMs.keys()) if (!leaving.has(id)) this.#leavingSinceMs.delete(id);
@@ -76,8 +85,11 @@ export class Leader {
 
   async #place(observation: Observation, dead: ReadonlySet<string>, nowMs: number): Promise<void> {
     const alive = observation.workers.filter((worker) => !dead.has(worker.id));
-    // A worker gets partitions with its first own beat: before that its death would be noticed late (startGraceMs).
-    const eligible = alive.filter((worker) => worker.beat > JOINED_BEAT && !worker.leaving);
+    // A worker gets partitions with its first own beat: before that its death would be noticed late (startGraceMs). Ours
+    // would be noticed by the rounds of the leader, which are beats too.
+    const eligible = alive.filter(
+      ({ id, beat, leaving }) => !leaving && (beat > JOINED_BEAT || id === this.#worker),
+    );
     const draining = alive.filter(
       ({ id, leaving }) => leaving && nowMs - this.#leavingSinceMs.get(id)! < DRAIN_LIMIT_MS,
     );

@@ -3,6 +3,7 @@
 // With them a worker's counters only grow, so that rates and totals stay right while partitions move.
 import type { PartitionMetrics } from "../actors/partition-metrics.ts";
 import { createOperatorMetrics, type OperatorMetrics } from "../operators/operator.ts";
+import { requestsOf } from "./request-figures.ts";
 
 export class PastFigures {
   readonly #stages = new Map<string, PartitionMetrics>();
@@ -28,6 +29,7 @@ export class PastFigures {
         commitWaitMs: (before?.time.commitWaitMs ?? 0) + last.time.commitWaitMs,
       },
       operators: addOperators(before?.operators, last.operators),
+      requests: requestsOf([], before === undefined ? [last] : [before, last]),
     });
   }
 

@@ -30,58 +30,80 @@ export function decidePlacement(facts: PlacementFacts): Map<PartitionId, Assignm
     (partition) =>
       !facts.ended.has(partition) && !facts.draining.has(facts.assignments.get(partition)?.worker ?? ""),
   );
-  const held = new Map<string, PartitionId[]>(workers.map((worker) => [worker, []]));
+  const holdings = new Map(workers.map((worker) => [worker, new Holding(worker)]));
   const homeless: PartitionId[] = [];
+  const fairShares = new Map<string, number>();
   for (const partition of placed) {
-    const owner = facts.assignments.get(partition)?.worker;
-    const list = owner === undefined ? undefined : held.get(owner);
-    if (list === undefined) homeless.push(partition);
-    else list.push(partition);
+    const stage = stageOf(partition);
+    fairShares.set(stage, (fairShares.get(stage) ?? 0) + 1 / workers.length);
+    const owner = holdings.get(facts.assignments.get(partition)?.worker ?? "");
+    if (owner === undefined) homeless.push(partition);
+    else owner.add(partition);
   }
 
   // Largest holders keep the larger share, so that as few partitions as possible move.
   const share = Math.floor(placed.length / workers.length);
-  let extra = placed.length % workers.length;
-  const byLoad = [...workers].sort((a, b) => held.get(b)!.length - held.get(a)!.length || (a < b ? -1 : 1));
-  const target = new Map<string, number>();
-  for (const worker of byLoad) {
-    target.set(worker, share + (extra > 0 ? 1 : 0));
-    if (extra > 0) extra--;
-  }
-  for (const worker of byLoad) {
-    const list = held.get(worker)!;
-    while (list.length > target.get(worker)!) homeless.push(takeMostCrowded(list));
+  const extra = placed.length % workers.length;
+  const byLoad = [...holdings.values()].sort((a, b) => b.load - a.load || (a.worker < b.worker ? -1 : 1));
+  for (const [i, holding] of byLoad.entries()) {
+    holding.target = share + (i < extra ? 1 : 0);
+    while (holding.load > holding.target) homeless.push(holding.takeMostCrowded(fairShares));
   }
   homeless.sort(comparePartitions);
   for (const partition of homeless) {
-    const stage = parsePartitionId(partition).stage;
+    const stage = stageOf(partition);
     // Spread the partitions of a stage: an even count of partitions is not an even load when stages differ.
-    const room = workers.filter((worker) => held.get(worker)!.length < target.get(worker)!);
-    const chosen = room.reduce((best, worker) =>
-      countOfStage(held.get(worker)!, stage) < countOfStage(held.get(best)!, stage) ? worker : best,
+    const room = [...holdings.values()].filter((holding) => holding.load < holding.target);
+    const chosen = room.reduce((best, holding) =>
+      holding.countOf(stage) < best.countOf(stage) ? holding : best,
     );
-    held.get(chosen)!.push(partition);
-    changes.set(partition, { worker: chosen, version: (facts.assignments.get(partition)?.version ?? 0) + 1 });
+    chosen.add(partition);
+    const version = (facts.assignments.get(partition)?.version ?? 0) + 1;
+    changes.set(partition, { worker: chosen.worker, version });
   }
   return changes;
 }
 
-function countOfStage(partitions: readonly PartitionId[], stage: string): number {
-  return partitions.filter((partition) => parsePartitionId(partition).stage === stage).length;
+/** What one worker holds while it is decided. */
+class Holding {
+  readonly worker: string;
+  target = 0;
+  load = 0;
+  readonly #byStage = new Map<string, PartitionId[]>();
+
+  constructor(worker: string) {
+    this.worker = worker;
+  }
+
+  countOf(stage: string): number {
+    return this.#byStage.get(stage)?.length ?? 0;
+  }
+
+  add(partition: PartitionId): void {
+    const stage = stageOf(partition);
+    const known = this.#byStage.get(stage);
+    if (known === undefined) this.#byStage.set(stage, [partition]);
+    else known.push(partition);
+    this.load++;
+  }
+
+  /** Takes a partition of the stage of which the worker holds most beyond its fair share. */
+  takeMostCrowded(fairShares: ReadonlyMap<string, number>): PartitionId {
+    let crowded: PartitionId[] = [];
+    let most = Number.NEGATIVE_INFINITY;
+    for (const [stage, partitions] of this.#byStage) {
+      const excess = partitions.length - fairShares.get(stage)!;
+      if (partitions.length === 0 || excess < most) continue;
+      most = excess;
+      crowded = partitions;
+    }
+    this.load--;
+    return crowded.pop()!;
+  }
 }
 
-/** Takes one partition of the stage of which the worker holds most. */
-function takeMostCrowded(list: PartitionId[]): PartitionId {
-  let index = 0;
-  let most = 0;
-  for (let i = 0; i < list.length; i++) {
-    const count = countOfStage(list, parsePartitionId(list[i]!).stage);
-    if (count >= most) {
-      most = count;
-      index = i;
-    }
-  }
-  return list.splice(index, 1)[0]!;
+function stageOf(partition: PartitionId): string {
+  return parsePartitionId(partition).stage;
 }
 
 function comparePartitions(a: PartitionId, b: PartitionId): number {

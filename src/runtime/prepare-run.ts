@@ -22,14 +22,17 @@ import {
 import { checkLayouts, formatLayouts } from "./job-layouts.ts";
 import { JobRun } from "./job-run.ts";
 import type { RunOptions } from "./run-options.ts";
-import { type Heartbeat, type StoreSession, Worker, type WorkerOptions } from "./worker.ts";
+import { Worker } from "./worker.ts";
+import type { Heartbeat, StoreSession, WorkerOptions } from "./worker-options.ts";
 
 /** What a job stands on: the heap of this process, Redis, or what a test puts in their place. */
 export interface Ground
   extends Pick<WorkerOptions, "coordination" | "redisUrl" | "clock" | "cut" | "decode" | "durable"> {
   openSession(entered: EnteredJob): Promise<StoreSession>;
   /** Undefined where nobody else could wonder whether this process lives. */
-  readonly startHeartbeat: ((worker: string, onGone: () => void) => Heartbeat) | undefined;
+  readonly startHeartbeat:
+    | ((entered: EnteredJob, worker: string, onGone: () => void) => Heartbeat)
+    | undefined;
 }
 
 /** A job as this process takes part in it. */
@@ -72,7 +75,8 @@ export async function prepareRun(
     coordination,
     redisUrl,
     openSession: () => ground.openSession(entered),
-    startHeartbeat: startHeartbeat === undefined ? undefined : (onGone) => startHeartbeat(id, onGone),
+    startHeartbeat:
+      startHeartbeat === undefined ? undefined : (onGone) => startHeartbeat(entered, id, onGone),
     settings: options.settings,
     restart: options.restart,
     detector: options.detector,

@@ -1,6 +1,7 @@
 // Reports — what workers tell about themselves, and how the numbers of many add up.
 import type { PartitionMetrics } from "../actors/partition-metrics.ts";
 import type { PartitionId } from "../core/ids.ts";
+import type { RequestFigures } from "../operators/async/async-operator.ts";
 import type { JobPlan } from "../plan/plan.ts";
 import type { WatermarkHold } from "../time/watermark-hold.ts";
 import type { SavedWatermark } from "../time/watermarks.ts";
@@ -56,6 +57,8 @@ export interface WorkerReport {
   readonly stages: readonly StageReport[];
   /** What the watermark of each partition stands by; absent in reports of earlier versions. */
   readonly holds?: readonly PartitionHold[] | undefined;
+  /** How the requests of each operator stand that makes some; absent in reports of earlier versions. */
+  readonly requests?: readonly RequestFigures[] | undefined;
   /** Smallest watermark per aligned source partition, for the workers that run the others; absent when there is none. */
   readonly alignment?: Readonly<Record<PartitionId, SavedWatermark>> | undefined;
 }

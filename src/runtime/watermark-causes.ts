@@ -1,13 +1,30 @@
 // Watermark causes — why a stage's event time stands where it stands: the way up from its slowest partition to the split
 // or channel that does not move. Pure: reports in, causes out.
 import { type PartitionId, parseChannelId, parsePartitionId, partitionId } from "../core/ids.ts";
+import { ASSIGN_TIMESTAMPS, type EdgeDescription, type PlanDescription } from "../plan/description.ts";
 import type { HoldState } from "../time/watermark-hold.ts";
 import type { PartitionHold, WorkerReport } from "./reports.ts";
 
-/** What a walk upstream needs of a plan or of its stored description. */
+/** What a walk upstream needs of a plan. */
 export interface FlowEdge {
   readonly id: string;
   readonly from: string;
+  /** The assignTimestamps of the producing stage that makes the edge's watermarks; undefined: they come from further up. */
+  readonly timedBy?: string | undefined;
+}
+
+/** The edges of a plan, as it is described or stored. */
+export function flowEdges({ stages, edges }: PlanDescription): FlowEdge[] {
+  const operators = new Map(
+    stages.flatMap((stage) => stage.operators.map((operator) => [operator.name, operator])),
+  );
+  const timedBy = ({ fromOperator }: EdgeDescription): string | undefined => {
+    let operator = operators.get(fromOperator);
+    while (operator !== undefined && operator.kind !== ASSIGN_TIMESTAMPS)
+      operator = operator.input === "head" ? undefined : operators.get(operator.input.split("#")[0]!);
+    return operator?.name;
+  };
+  return edges.map((edge) => ({ id: edge.id, from: edge.from, timedBy: timedBy(edge) }));
 }
 
 export interface WatermarkCause {
@@ -24,6 +41,8 @@ export interface WatermarkCause {
   readonly forMs: number;
   /** `unreported`: the partition that feeds the channel is run by nobody who reports. */
   readonly state: HoldState | "unreported";
+  /** The assignTimestamps in front of the channel `input`, which promises no more so far. */
+  readonly timedBy?: string;
 }
 
 interface SeenHold extends PartitionHold {
@@ -47,13 +66,13 @@ export function findWatermarkCauses(
       const known = holds.get(hold.partition);
       if (known === undefined || known.atMs < atMs) holds.set(hold.partition, { ...hold, atMs });
     }
-  const producers = new Map(edges.map((edge) => [edge.id, edge.from]));
+  const byId = new Map(edges.map((edge) => [edge.id, edge]));
   return stages.flatMap((stage) => {
     const slowest = slowestOf(
       [...holds.values()].filter((hold) => parsePartitionId(hold.partition).stage === stage),
     );
     if (slowest === undefined) return [];
-    const cause = climb(slowest, holds, producers);
+    const cause = climb(slowest, holds, byId);
     return cause.state === "untimed" ? [] : [{ stage, watermark: slowest.merged, ...cause }];
   });
 }
@@ -79,16 +98,19 @@ function timeOf(watermark: number | null): number {
 function climb(
   from: SeenHold,
   holds: ReadonlyMap<PartitionId, SeenHold>,
-  producers: ReadonlyMap<string, string>,
+  edges: ReadonlyMap<string, FlowEdge>,
 ): Omit<WatermarkCause, "stage" | "watermark"> {
   const path = [from.partition];
   let hold = from;
   let unreported = false;
+  let timedBy: string | undefined;
   while (hold.kind === "channel") {
-    const { edge, producer } = parseChannelId(hold.input);
-    const stage = producers.get(edge);
-    if (stage === undefined) break;
-    const above = holds.get(partitionId(stage, producer));
+    const { edge: id, producer } = parseChannelId(hold.input);
+    const edge = edges.get(id);
+    if (edge === undefined) break;
+    timedBy = edge.timedBy;
+    if (timedBy !== undefined) break;
+    const above = holds.get(partitionId(edge.from, producer));
     if (above === undefined) {
       unreported = true;
       break;
@@ -105,5 +127,6 @@ function climb(
     inputWatermark: hold.watermark,
     forMs: Math.max(0, hold.atMs - hold.sinceMs),
     state: unreported ? "unreported" : hold.state,
+    ...(timedBy !== undefined && { timedBy }),
   };
 }

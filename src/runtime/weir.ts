@@ -24,7 +24,7 @@ import type { JobRun } from "./job-run.ts";
 import { type Ground, prepareRun } from "./prepare-run.ts";
 import type { WorkerReport } from "./reports.ts";
 import { type RunOptions, resolveDetector, resolveRestart, resolveSettings } from "./run-options.ts";
-import type { StoreSession } from "./worker.ts";
+import type { StoreSession } from "./worker-options.ts";
 
 export interface ConnectOptions {
   /** URL of the Redis that keeps state and channels, for example `redis://localhost:6379`. Undefined: embedded, in this process. */
@@ -142,7 +142,7 @@ export class Weir {
     });
   }
 
-  /** Deletes everything a job keeps in Redis: state, channels, positions. Its workers, if any, stop with JobLostError. */
+  /** Deletes everything a job keeps in Redis: state, channels, positions. Its workers, if any, stop with JobLostError or JobReplacedError. */
   async remove(job: string): Promise<void> {
     if (this.#redis !== undefined) await deleteJob(this.#redis, job);
   }
@@ -216,7 +216,8 @@ async function redisGround(
     decode: (payload, channel) => decodeFrame(payload, channel),
     durable: true,
     openSession: ({ record }) => redisSession(url, job, record.incarnation),
-    startHeartbeat: (worker, onGone) => HeartbeatThread.start({ url, job, worker, onGone }),
+    startHeartbeat: ({ record }, worker, onGone) =>
+      HeartbeatThread.start({ url, job, incarnation: record.incarnation, worker, onGone }),
   };
 }
 

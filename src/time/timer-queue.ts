@@ -15,8 +15,10 @@
 import type { Namespace } from "../core/address.ts";
 import { EngineError, invariant } from "../core/errors.ts";
 import { keyGroupOf } from "../core/key-group.ts";
+import { KeyMap } from "../core/key-map.ts";
 import type { StoredTimer } from "../core/ports/state-backend.ts";
-import { Bucket, IndexHeap, QueuedTimer } from "./timer-bucket.ts";
+import { BucketHeap } from "./bucket-heap.ts";
+import { Bucket, type QueuedTimer } from "./timer-bucket.ts";
 import { type DecodedTimer, decodeTimer, type Timer, type TimerKind } from "./timer-member.ts";
 
 /** A timer was set for something that is not a time. */
@@ -40,14 +42,15 @@ export interface TimerDeltas {
 export class TimerQueue {
   readonly kind: TimerKind;
   readonly #operator: string;
-  readonly #heap: Bucket[] = [];
-  readonly #buckets = new Map<number, Bucket>();
+  readonly #heap = new BucketHeap();
+  readonly #buckets = new KeyMap<Bucket>();
   #nextOrder = 1;
-  #live = 0;
+  #size = 0;
   /** Since the last collect. */
   #added: QueuedTimer[] = [];
   #removed: QueuedTimer[] = [];
-  #sparse = new Set<Bucket>();
+  /** Buckets that became empty since then: what is undone may still put timers back there. */
+  #emptied: Bucket[] = [];
   /** Undo log of the record; undefined when nothing is ever taken back. */
   readonly #log: { readonly timer: QueuedTimer; readonly registered: boolean }[] | undefined;
   #orderMark = 1;
@@ -63,7 +66,7 @@ export class TimerQueue {
 
   /** Timers that are pending. */
   get size(): number {
-    return this.#live;
+    return this.#size;
   }
 
   /**
@@ -74,29 +77,44 @@ export class TimerQueue {
    * @throws {InvalidTimerTimeError}
    */
   register(namespace: Namespace, key: unknown, time: number): boolean {
+    const bucket = this.#bucket(this.#checked(time));
+    if (bucket.find(namespace, key) !== undefined) return false;
+    this.#add(bucket, namespace, key);
+    return true;
+  }
+
+  /**
+   * Sets a timer that the caller knows not to be set, without a search. For operators that never call {@link register}
+   * and {@link delete}: then nothing is kept that a search would need.
+   *
+   * @throws {InvalidTimerTimeError}
+   */
+  registerNew(namespace: Namespace, key: unknown, time: number): void {
+    this.#add(this.#bucket(this.#checked(time)), namespace, key);
+  }
+
+  #checked(time: number): number {
     if (
       typeof time !== "number" ||
       !(time > Number.NEGATIVE_INFINITY) ||
       (time === Number.POSITIVE_INFINITY && this.kind !== "event")
     )
       throw new InvalidTimerTimeError(this.#operator, this.kind, time);
-    const at = time + 0; // -0 and 0 are the same time
-    const bucket = this.#bucket(at);
-    if (bucket.find(namespace, key) !== undefined) return false;
-    const timer = new QueuedTimer(this.kind, namespace, key, at, this.#nextOrder++);
-    bucket.push(timer);
-    this.#live++;
+    return time + 0; // -0 and 0 are the same time
+  }
+
+  #add(bucket: Bucket, namespace: Namespace, key: unknown): void {
+    const timer = bucket.add(namespace, key, this.#nextOrder++);
+    this.#size++;
     this.#added.push(timer);
     this.#log?.push({ timer, registered: true });
-    return true;
   }
 
   /** @returns whether there was one */
   delete(namespace: Namespace, key: unknown, time: number): boolean {
-    const bucket = this.#buckets.get(time);
-    const timer = bucket?.find(namespace, key);
-    if (bucket === undefined || timer === undefined) return false;
-    this.#end(bucket, timer);
+    const timer = this.#buckets.get(time)?.find(namespace, key);
+    if (timer === undefined) return false;
+    this.#end(timer);
     this.#log?.push({ timer, registered: false });
     return true;
   }
@@ -104,12 +122,10 @@ export class TimerQueue {
   /** The next timer with time <= `through`, which stays in the queue. */
   peek(through: number): Timer | undefined {
     for (;;) {
-      const bucket = this.#heap[0];
+      const bucket = this.#heap.first;
       if (bucket === undefined || bucket.time > through) return undefined;
-      const timer = bucket.first();
-      if (timer !== undefined) return timer;
-      this.#buckets.delete(bucket.time);
-      this.#popBucket();
+      if (bucket.first !== undefined) return bucket.first;
+      this.#drop(bucket);
     }
   }
 
@@ -120,38 +136,30 @@ export class TimerQueue {
 
   /** Takes the timer that {@link peek} returned out: it fires now. Never undone: a failing timer does not fire again. */
   pop(): void {
-    const bucket = this.#heap[0];
-    const timer = bucket?.first();
-    invariant(bucket !== undefined && timer !== undefined, "only a timer that was peeked at is taken");
-    bucket.head++;
-    this.#end(bucket, timer);
+    const timer = this.#heap.first?.first;
+    invariant(timer !== undefined, "only a timer that was peeked at is taken");
+    this.#end(timer);
+    // What fires is garbage soon, and must not keep alive what stood beside it.
+    timer.behind = undefined;
   }
 
   /** Visits the first `limit` timers with time <= `through` in their order, without taking them out. */
   forEachDue(through: number, limit: number, visit: (timer: Timer) => void): void {
     let left = limit;
-    // Best-first walk over the heap: children of a bucket are looked at only once the bucket itself is done.
-    const frontier = new IndexHeap(this.#heap);
-    if (this.#heap.length > 0) frontier.push(0);
-    for (;;) {
-      const position = frontier.pop();
-      if (position === undefined) return;
-      const bucket = this.#heap[position] as Bucket;
-      if (bucket.time > through) return;
-      for (let i = bucket.head; i < bucket.timers.length; i++) {
-        const timer = bucket.timers[i] as QueuedTimer;
-        if (!timer.live) continue;
-        if (left-- <= 0) return;
+    this.#heap.visitInOrder((bucket) => {
+      if (bucket.time > through) return false;
+      for (let timer = bucket.first; timer !== undefined; timer = timer.behind) {
+        if (left-- <= 0) return false;
         visit(timer);
       }
-      if (2 * position + 1 < this.#heap.length) frontier.push(2 * position + 1);
-      if (2 * position + 2 < this.#heap.length) frontier.push(2 * position + 2);
-    }
+      return true;
+    });
   }
 
   /** Visits all pending timers in no particular order. */
   forEach(visit: (timer: Timer) => void): void {
-    for (const bucket of this.#heap) for (const timer of bucket.timers) if (timer.live) visit(timer);
+    for (const { first } of this.#heap.all())
+      for (let timer = first; timer !== undefined; timer = timer.behind) visit(timer);
   }
 
   // Records
@@ -171,15 +179,11 @@ export class TimerQueue {
     if (log === undefined) return;
     for (let i = log.length - 1; i >= 0; i--) {
       const { timer, registered } = log[i] as (typeof log)[number];
-      const bucket = this.#bucket(timer.time);
       if (registered) {
-        if (timer.live) {
-          bucket.end(timer);
-          this.#live--;
-        }
+        this.#takeOut(timer);
       } else {
-        bucket.revive(timer);
-        this.#live++;
+        timer.bucket.putBack(timer);
+        this.#size++;
       }
     }
     log.length = 0;
@@ -205,86 +209,45 @@ export class TimerQueue {
     for (const timer of this.#removed) groupOf(keyGroupOf(timer.key)).timerRemoves.push(timer.member);
     if (this.#added.length > 0) this.#added = [];
     if (this.#removed.length > 0) this.#removed = [];
-    for (const bucket of this.#sparse) bucket.compact();
-    this.#sparse.clear();
-    this.#dropEmptyBuckets();
+    for (const bucket of this.#emptied)
+      if (bucket.first === undefined && bucket.position >= 0) this.#drop(bucket);
+    if (this.#emptied.length > 0) this.#emptied = [];
   }
 
   /** Puts a stored timer back. Call in the order of registration; see {@link restoreTimers}. */
-  restore(stored: DecodedTimer): void {
-    const bucket = this.#bucket(stored.time);
-    if (bucket.find(stored.namespace, stored.key) !== undefined) return;
-    const timer = new QueuedTimer(this.kind, stored.namespace, stored.key, stored.time, stored.order);
-    timer.stored = true;
-    bucket.push(timer);
-    this.#live++;
-    this.#nextOrder = Math.max(this.#nextOrder, stored.order + 1);
+  restore({ namespace, key, time, order }: DecodedTimer): void {
+    const bucket = this.#bucket(time);
+    if (bucket.find(namespace, key) !== undefined) return;
+    bucket.add(namespace, key, order).stored = true;
+    this.#size++;
+    this.#nextOrder = Math.max(this.#nextOrder, order + 1);
   }
 
-  #end(bucket: Bucket, timer: QueuedTimer): void {
-    bucket.end(timer);
-    this.#live--;
+  #end(timer: QueuedTimer): void {
+    this.#takeOut(timer);
     if (timer.stored) this.#removed.push(timer);
-    if (bucket.sparse) this.#sparse.add(bucket);
   }
 
-  // The heap of buckets
+  #takeOut(timer: QueuedTimer): void {
+    const { bucket } = timer;
+    bucket.takeOut(timer);
+    this.#size--;
+    if (bucket.first === undefined) this.#emptied.push(bucket);
+  }
 
   #bucket(time: number): Bucket {
     let bucket = this.#buckets.get(time);
     if (bucket === undefined) {
-      bucket = new Bucket(time);
+      bucket = new Bucket(this.kind, time);
       this.#buckets.set(time, bucket);
-      this.#heap.push(bucket);
-      this.#siftUp(this.#heap.length - 1);
+      this.#heap.add(bucket);
     }
     return bucket;
   }
 
-  /** Deleted timers leave empty buckets behind until their time comes; too many of them are swept out. */
-  #dropEmptyBuckets(): void {
-    const { length } = this.#heap;
-    if (length < 64 || length < this.#live * 2) return;
-    let kept = 0;
-    for (const bucket of this.#heap) {
-      if (bucket.live === 0) this.#buckets.delete(bucket.time);
-      else this.#heap[kept++] = bucket;
-    }
-    this.#heap.length = kept;
-    // A sorted array is a heap.
-    this.#heap.sort((a, b) => a.time - b.time);
-  }
-
-  #popBucket(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      const right = heap[child + 1];
-      if (right !== undefined && right.time < (heap[child] as Bucket).time) child++;
-      const smaller = heap[child] as Bucket;
-      if (smaller.time >= last.time) break;
-      heap[at] = smaller;
-      at = child;
-    }
-    heap[at] = last;
-  }
-
-  #siftUp(from: number): void {
-    const heap = this.#heap;
-    const bucket = heap[from] as Bucket;
-    let at = from;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      const above = heap[parent] as Bucket;
-      if (above.time <= bucket.time) break;
-      heap[at] = above;
-      at = parent;
-    }
-    heap[at] = bucket;
+  #drop(bucket: Bucket): void {
+    this.#buckets.delete(bucket.time);
+    this.#heap.remove(bucket);
   }
 }
 

@@ -168,14 +168,14 @@ export class WatermarkMerge {
 
 /** A record's timestamp is not a time. */
 export class InvalidTimestampError extends EngineError<"INVALID_TIMESTAMP"> {
-  /** @param record as shown to people */
-  constructor(source: string, value: unknown, record: string) {
+  /** @param owner who asked for it: `source "orders"`; @param record as shown to people */
+  constructor(owner: string, value: unknown, record: string) {
     const shown = value instanceof Date ? `Date ${String(value)}` : String(value);
     super(
       "INVALID_TIMESTAMP",
-      `source "${source}": the timestamp of a record is ${shown} (${value instanceof Date ? "Date" : typeof value}): ${record}; ` +
+      `${owner}: the timestamp of a record is ${shown} (${value instanceof Date ? "Date" : typeof value}): ${record}; ` +
         "return a finite number of milliseconds since 1970-01-01 UTC, for a Date its getTime()",
-      { details: { source, value: shown, record } },
+      { details: { owner, value: shown, record } },
     );
   }
 }

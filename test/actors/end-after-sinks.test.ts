@@ -2,9 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { collection } from "../../src/connectors/collection.ts";
 import type { Sink } from "../../src/connectors/contract.ts";
-import { generator } from "../../src/connectors/generator.ts";
 import { defineJob } from "../../src/dataflow/job.ts";
 import { connect } from "../../src/runtime/weir.ts";
+import { type Step, scripted } from "../engine/scripted-source.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 describe("the end of a partition with a sink", () => {
@@ -42,10 +42,10 @@ describe("the end of a partition with a sink", () => {
     void run.finished.then(() => {
       over = true;
     });
-    await waitFor(() => steps.includes("committed"), { deadlineMs: 5_000, describe: "the commit" });
+    await waitFor(() => steps.includes("committed"), { describe: "the commit" });
     // Long enough for the leader to look several times.
     const looksAfter = performance.now() + 700;
-    await waitFor(() => performance.now() > looksAfter, { deadlineMs: 5_000, describe: "a few rounds" });
+    await waitFor(() => performance.now() > looksAfter, { describe: "a few rounds" });
     expect({ over, ended, steps }).toEqual({ over: false, ended: [], steps: ["write 1,2,3", "committed"] });
     act();
     expect(await run.finished).toMatchObject({ status: "finished" });
@@ -70,10 +70,11 @@ describe("the end of a partition with a sink", () => {
         close() {},
       }),
     };
+    const seen = (count: number): Step<number> => ({
+      wait: () => waitFor(() => commits >= count, { describe: `commit ${count}` }),
+    });
     const job = defineJob("end-after-earlier-commits", (build) => {
-      build
-        .source("numbers", generator({ count: 3, ratePerSecond: 20, generate: (n) => n }))
-        .to("rows", sink);
+      build.source("numbers", scripted([[[1], seen(1), [2], seen(2), [3]]])).to("rows", sink);
     });
     const weir = await connect();
     const ended: string[] = [];
@@ -83,9 +84,9 @@ describe("the end of a partition with a sink", () => {
         if (event.kind === "partition-ended") ended.push(event.partition);
       },
     });
-    await waitFor(() => commits >= 3, { deadlineMs: 5_000, describe: "an epoch per record" });
+    await waitFor(() => commits >= 3, { describe: "an epoch per record" });
     const looksAfter = performance.now() + 300;
-    await waitFor(() => performance.now() > looksAfter, { deadlineMs: 5_000, describe: "a few rounds" });
+    await waitFor(() => performance.now() > looksAfter, { describe: "a few rounds" });
     expect(ended).toEqual([]);
     act();
     expect(await run.finished).toMatchObject({ status: "finished" });

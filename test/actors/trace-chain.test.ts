@@ -2,17 +2,9 @@
 import { describe, expect, test } from "vitest";
 import type { TraceMark } from "../../src/core/batch.ts";
 import type { Telemetry, TracedStep } from "../../src/core/ports/telemetry.ts";
-import { collect, emits, type RunEvent, type Source, value } from "../../src/index.ts";
-import {
-  type Engine,
-  embedded,
-  groupBy,
-  newJob,
-  onRedis,
-  sorted,
-  until,
-  withWeir,
-} from "../engine/engine.ts";
+import { collect, emits, type Source, value } from "../../src/index.ts";
+import { type Engine, embedded, groupBy, newJob, onRedis, sorted } from "../engine/engine.ts";
+import { newStart, runShared } from "../support/two-workers.ts";
 
 const RECORDS = 30;
 const ROOT = "00f067aa0ba902b7";
@@ -140,13 +132,9 @@ class SpanRecorder implements Telemetry {
   }
 }
 
-/** On Redis with two workers, so that frames are encoded, and partitions stay where they are once the input begins. */
 async function run(engine: Engine, telemetry: Telemetry): Promise<readonly number[]> {
   const out = collect<number>();
-  let start = (): void => {};
-  const started = new Promise<void>((resolve) => {
-    start = resolve;
-  });
+  const { started, start } = newStart();
   const job = newJob((builder) =>
     builder
       .source("numbers", numbers(started), { parallelism: 1 })
@@ -166,23 +154,6 @@ async function run(engine: Engine, telemetry: Telemetry): Promise<readonly numbe
       .map("same", (n) => n)
       .to("out", out),
   );
-  await withWeir(engine, job.name, async (weir) => {
-    const run = await weir.run(job, { parallelism: 2, telemetry });
-    if (engine.name === "embedded") {
-      start();
-      await run.finished;
-      return;
-    }
-    const other = await engine.connect();
-    let moved = 0;
-    const onEvent = ({ kind }: RunEvent): void => {
-      if (kind === "partition-running") moved++;
-    };
-    const second = await other.run(job, { telemetry, joinOnly: true, onEvent });
-    await until(second, "partitions to move", () => moved >= 3);
-    start();
-    await Promise.all([run.finished, second.finished]);
-    await other.close();
-  });
+  await runShared(engine, job, { parallelism: 2, telemetry }, start);
   return out.results;
 }

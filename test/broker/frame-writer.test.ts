@@ -78,7 +78,7 @@ describe("FrameWriter", () => {
           }
         },
       ),
-      { numRuns: 100 * Number(process.env["LAW_RUNS"] ?? 1) },
+      { numRuns: 100 },
     );
   });
 

@@ -11,8 +11,7 @@ import { createBatch, MAX_WATERMARK, MIN_WATERMARK } from "../../src/core/batch.
 import { NotSerialisableError } from "../../src/core/plain-data.ts";
 import { createNexmarkGenerator } from "../../src/nexmark/generator.ts";
 
-/** Raise LAW_RUNS for a campaign. */
-const law = { numRuns: 300 * Number(process.env["LAW_RUNS"] ?? 1) };
+const law = { numRuns: 300 };
 
 function frameOf(batch: Batch | undefined): Frame {
   return { prevLineage: 0, watermark: MIN_WATERMARK, idle: false, end: false, barrier: undefined, batch };

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EngineSettings } from "../../src/actors/settings.ts";
 import { partitionId } from "../../src/core/ids.ts";
-import { JobKeys } from "../../src/redis/keys.ts";
+import { type IncarnationKeys, JobKeys } from "../../src/redis/keys.ts";
 import type { RedisServer } from "../support/redis-server.ts";
 import { uniqueTag } from "../support/test-redis.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -109,7 +109,7 @@ export class ChaosCluster {
 
   /** Committed epochs per partition, as stored. */
   async epochs(): Promise<Map<string, number>> {
-    const keys = new JobKeys(this.job.name).incarnation(1);
+    const keys = await this.#dataKeys();
     const epochs = new Map<string, number>();
     for (const partition of this.partitions)
       epochs.set(partition, Number(await this.#server.cli("HGET", keys.meta(partition), "seq")));
@@ -146,7 +146,7 @@ export class ChaosCluster {
 
   /** Entries that wait in every channel. */
   async channelLengths(): Promise<Map<string, number>> {
-    const keys = (await this.#server.cli("KEYS", `{weir:${this.job.name}}:1:x:*`)) as string[];
+    const keys = (await this.#server.cli("KEYS", `{weir:${this.job.name}}:*:x:*`)) as string[];
     const lengths = new Map<string, number>();
     for (const key of keys) lengths.set(key, Number(await this.#server.cli("XLEN", key)));
     return lengths;
@@ -248,9 +248,14 @@ export class ChaosCluster {
     return id;
   }
 
+  async #dataKeys(): Promise<IncarnationKeys> {
+    const keys = new JobKeys(this.job.name);
+    return keys.incarnation(Number(await this.#server.cli("HGET", keys.record, "incarnation")));
+  }
+
   /** Position of every split, as committed. */
   async #positions(): Promise<number[]> {
-    const keys = new JobKeys(this.job.name).incarnation(1);
+    const keys = await this.#dataKeys();
     const positions: number[] = [];
     for (let split = 0; split < this.job.partitions; split++) {
       const text = await this.#server.cli("HGET", keys.meta(partitionId("numbers", split)), `src:s${split}`);

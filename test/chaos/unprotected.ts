@@ -24,7 +24,7 @@ import type {
 } from "../../src/core/ports/state-backend.ts";
 import { JobKeys } from "../../src/redis/keys.ts";
 import { isErrorReply, RedisSession } from "../../src/redis/session.ts";
-import type { StoreSession } from "../../src/runtime/worker.ts";
+import type { StoreSession } from "../../src/runtime/worker-options.ts";
 import { CommitEncoder } from "../../src/state/commit-encoder.ts";
 import { RedisStateBackend } from "../../src/state/redis-state-backend.ts";
 import { StateReader } from "../../src/state/redis-state-reader.ts";

@@ -28,7 +28,8 @@ import {
 import { formatLayouts } from "../../src/runtime/job-layouts.ts";
 import type { RunEvent } from "../../src/runtime/reports.ts";
 import { resolveSettings } from "../../src/runtime/run-options.ts";
-import { type StoreSession, Worker } from "../../src/runtime/worker.ts";
+import { Worker } from "../../src/runtime/worker.ts";
+import type { StoreSession } from "../../src/runtime/worker-options.ts";
 import { RedisStateBackend } from "../../src/state/redis-state-backend.ts";
 import { withAllDenied, withForgottenRequests, withLatePositions } from "./controls.ts";
 import { chaosJob } from "./job.ts";
@@ -168,7 +169,14 @@ async function runOnce(): Promise<number> {
       redisUrl: redis,
       openSession: () => openSession(record.incarnation),
       startHeartbeat: (onGone) =>
-        HeartbeatThread.start({ url: redis, job: job.name, worker: id, intervalMs: pace?.beatMs, onGone }),
+        HeartbeatThread.start({
+          url: redis,
+          job: job.name,
+          incarnation: record.incarnation,
+          worker: id,
+          intervalMs: pace?.beatMs,
+          onGone,
+        }),
       settings,
       restart: defaultRestartPolicy,
       detector:
@@ -211,7 +219,7 @@ async function main(): Promise<number> {
     } catch (thrown) {
       const error = toError(thrown);
       tell({ kind: "failed", code: codeOf(error), message: error.message });
-      if (config.control !== "recreate" || codeOf(error) !== "JOB_LOST") return 1;
+      if (config.control !== "recreate" || !["JOB_LOST", "JOB_REPLACED"].includes(codeOf(error))) return 1;
     }
   }
 }

@@ -599,7 +599,7 @@ export function describeStateBackend(name: string, open: () => Promise<StateBack
             ]);
           }
         }),
-        { numRuns: 15 * Number(process.env["WEIR_CAMPAIGN"] ?? 1) },
+        { numRuns: 15 },
       );
     });
   });

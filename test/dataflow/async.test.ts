@@ -65,6 +65,27 @@ describe("asyncMap and lookup, checked before anything runs", () => {
     expect(problem?.message).toContain(remedy);
   });
 
+  test.each([
+    ["order", { order: "sorted" }, '"ordered" or "sequential" or "unordered"'],
+    ["capacity", { capacity: 0 }, "whole number of at least 1"],
+    ["concurrency", { concurrency: -1 }, "whole number of at least 1"],
+  ])("option %s of asyncMap behind a keyBy: %j is refused", (option, options, remedy) => {
+    const problems = problemsOf((job) =>
+      bids(job)
+        .keyBy((bid) => bid.auction)
+        .asyncMap("ask", async (bid) => bid, untyped(options))
+        .to("out", testSink()),
+    );
+    expect(problems.map(({ code }) => code)).toEqual(["INVALID_OPTION"]);
+    expect(problems[0]?.message).toContain(`"${option}"`);
+    expect(problems[0]?.message).toContain(remedy);
+  });
+
+  test("what only goes with keys is refused without them", () => {
+    expect(problemsOf(asyncMap({ order: "sequential" })).map(({ code }) => code)).toEqual(["INVALID_OPTION"]);
+    expect(problemsOf(asyncMap({ capacity: 5 })).map(({ code }) => code)).toEqual(["UNKNOWN_OPTION"]);
+  });
+
   test("names that nobody reads are refused, at every level", () => {
     for (const build of [
       asyncMap({ concurency: 3 }),
@@ -131,5 +152,19 @@ describe("the plan of operators that wait", () => {
     ]);
     const hash = (concurrency: number): string => job({ concurrency }).plan({ parallelism: 1 }).hash;
     expect(hash(5)).toBe(hash(6));
+  });
+
+  test("behind a keyBy they share its shuffle with other operators, and are another operator than without keys", () => {
+    const keyed = defineJob("waits", (builder) => {
+      const stream = bids(builder).keyBy((bid) => bid.auction);
+      stream.asyncMap("ask", async (bid) => bid.price).to("out", testSink());
+      stream.reduce("last", (_, bid) => bid).to("lasts", testSink());
+    }).plan({ parallelism: 3 });
+    expect(keyed.stages.map(({ id, partitions }) => [id, partitions])).toEqual([
+      ["bids", 3],
+      ["ask", 3],
+    ]);
+    expect(keyed.edges.map(({ partitioning }) => partitioning.kind)).toEqual(["key"]);
+    expect(explain(keyed)).toContain("ask: keyed asyncMap, state held (map, msgpack 1)");
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { CoGroupedWindows } from "../../src/dataflow/co-group.ts";
 import { defineJob, type JobBuilder } from "../../src/dataflow/job.ts";
 import { InvalidJobError, type JobProblem } from "../../src/dataflow/job-problem.ts";
+import type { JoinTtlOptions } from "../../src/dataflow/joins.ts";
 import type { KeyedStream } from "../../src/dataflow/keyed-stream.ts";
 import { evictors, triggers } from "../../src/operators/triggers.ts";
 import { list, map, value } from "../../src/state/descriptors.ts";
@@ -64,6 +65,37 @@ describe("joins", () => {
       'UNKNOWN_OPTION: intervalJoin "near": there is no option "within"; the options are lower, upper, kind, lowerExclusive, upperExclusive',
     ]);
     expect(join({ lower: 0, upper: 0, kind: 3 }, async () => 1)).toHaveLength(2);
+  });
+
+  test("a time to live of a join is judged, and is part of its plan; in event time it needs timestamps", () => {
+    const join = (ttl: unknown): readonly string[] =>
+      messages((left, right) => left.join("j", right, { ttl } as never, pair));
+    expect(join("1h")).toEqual([]);
+    expect(join({ after: "1h", time: "event" })).toEqual([]);
+    expect(join("soon")[0]).toMatch(/^INVALID_OPTION: join "j": option "ttl": "soon" is not a duration/);
+    expect(join(0)[0]).toContain("longer than zero");
+    expect(join({ after: "1h", time: "wall" })).toEqual([
+      'INVALID_OPTION: join "j", ttl: option "time" is "wall"; give "processing" or "event"',
+    ]);
+    expect(join({ after: "1h", update: "onWrite" })[0]).toMatch(/^UNKNOWN_OPTION: join "j", ttl: /);
+    const hashOf = (ttl: Duration | JoinTtlOptions | undefined): string =>
+      defineJob(
+        "test",
+        withTwo((left, right) => left.join("j", right, { ttl }, pair)),
+      ).plan({ parallelism: 1 }).hash;
+    // How long may change while rows live; whether, and in which time, may not.
+    expect(hashOf("1h")).toBe(hashOf({ after: "2h" }));
+    expect(new Set([hashOf("1h"), hashOf(undefined), hashOf({ after: "1h", time: "event" })]).size).toBe(3);
+    const timeless = problemsOf((job) => {
+      const [left, right] = ["a", "b"].map((name) => job.source(name, testSource<Bid>()).keyBy(keyOf));
+      (left as Keyed)
+        .join("j", right as Keyed, { ttl: { after: 5, time: "event" } }, pair)
+        .to("out", testSink());
+    });
+    expect(timeless.map(({ code }) => code)).toEqual([
+      "WINDOW_WITHOUT_TIMESTAMPS",
+      "WINDOW_WITHOUT_TIMESTAMPS",
+    ]);
   });
 
   test("kinds and functions of the other joins are judged, too", () => {

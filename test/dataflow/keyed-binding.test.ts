@@ -218,7 +218,7 @@ describe("an event-time timer", () => {
     expect(send).toThrow(EventTimeUnavailableError);
     expect(send).toThrow(
       'process "p" set an event-time timer, but source "bids" has no timestamps, so it would never fire; ' +
-        "give the source a `timestamp` option, or use timers.processing",
+        "give the source a `timestamp` option or its records one with assignTimestamps, or use timers.processing",
     );
   });
 

@@ -610,7 +610,7 @@ describe("event time", () => {
       subject: "total",
       message:
         'window "total" waits for event time, but source "bids" has no timestamps, so it would never close; ' +
-        "give the source a `timestamp` option, for example { timestamp: (record) => record.at }, or use a window with .processingTime()",
+        "give the source a `timestamp` option, for example { timestamp: (record) => record.at }, or its records one with assignTimestamps, or use a window with .processingTime()",
     });
   });
 
@@ -632,9 +632,56 @@ describe("event time", () => {
       subject: "track",
       message:
         'process "track": state "seen" has a time to live in event time, but source "bids" has no timestamps, so it would be kept for ever; ' +
-        "give the source a `timestamp` option, or let it grow old in processing time",
+        "give the source a `timestamp` option or its records one with assignTimestamps, or let it grow old in processing time",
     });
     expect(problemsOf((job) => tracking(job, timed))).toEqual([]);
+  });
+
+  test("assignTimestamps gives event time to what stands behind it, and to nothing else", () => {
+    const branches = (job: JobBuilder, before: boolean): void => {
+      const bids = job.source("bids", testSource<Bid>(), { idleAfter: "1m" });
+      const timed = bids.assignTimestamps("times", { timestamp: (bid) => bid.at, outOfOrderness: "5s" });
+      (before ? bids : timed)
+        .keyBy((bid) => bid.auction)
+        .window(tumbling("1m"))
+        .aggregate("total", count())
+        .to("out", testSink());
+      timed.to("timed", testSink());
+    };
+    expect(problemsOf((job) => branches(job, false))).toEqual([]);
+    expect(problemsOf((job) => branches(job, true)).map((problem) => problem.code)).toEqual([
+      "WINDOW_WITHOUT_TIMESTAMPS",
+    ]);
+  });
+
+  test.each<[string, unknown, string, RegExp]>([
+    ["no options", undefined, "INVALID_FUNCTION", /option "timestamp" is undefined; give a function/],
+    [
+      "an async function",
+      { timestamp: async () => 5 },
+      "INVALID_FUNCTION",
+      /is async, but its result is needed/,
+    ],
+    ["an unknown one", { timestamp: () => 5, idleAfter: "1s" }, "UNKNOWN_OPTION", /no option "idleAfter"/],
+    [
+      "both forms of disorder",
+      { timestamp: () => 5, outOfOrderness: 1, watermarks: monotonic() },
+      "INVALID_OPTION",
+      /"outOfOrderness".*it or `watermarks`, not both/,
+    ],
+    [
+      "no length of time",
+      { timestamp: () => 5, outOfOrderness: -1 },
+      "INVALID_OPTION",
+      /-1 must not be negative/,
+    ],
+  ])("assignTimestamps with %s is refused", (_name, options, code, sentence) => {
+    const problem = problemOf((job) =>
+      job.source("bids", testSource<Bid>()).assignTimestamps("times", untyped(options)).to("out", testSink()),
+    );
+    expect(problem.code).toBe(code);
+    expect(problem.message).toMatch(/^assignTimestamps "times"/);
+    expect(problem.message).toMatch(sentence);
   });
 
   test("a timestamp option, or a source that brings timestamps itself, is enough", () => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { CoGroupedStreams, CoGroupedWindows } from "../../src/dataflow/co-group.ts";
 import { BroadcastConnectedStream, ConnectedStreams } from "../../src/dataflow/connected-streams.ts";
+import { JoinableStream } from "../../src/dataflow/joinable-stream.ts";
 import { KeyedStream } from "../../src/dataflow/keyed-stream.ts";
 import { Pattern, PatternStart } from "../../src/dataflow/pattern.ts";
 import { patternStream } from "../../src/dataflow/pattern-stream.ts";
@@ -57,6 +58,7 @@ describe("docs/features.md", () => {
     OperatorStream,
     AsyncStream,
     KeyedStream,
+    JoinableStream,
     WindowedStream,
     ConnectedStreams,
     BroadcastConnectedStream,

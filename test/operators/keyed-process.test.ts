@@ -18,7 +18,7 @@ import { StateOutsideRecordError } from "../../src/state/key-scope.ts";
 import { InvalidTimerTimeError } from "../../src/time/timer-queue.ts";
 import { KeyedHarness } from "../support/keyed-harness.ts";
 
-const RUNS = 300 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 300;
 
 function onRecord<S extends StateDescriptors>(
   state: S,

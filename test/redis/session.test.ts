@@ -6,6 +6,7 @@ import { RedisConnection } from "../../src/redis/connection.ts";
 import { RedisCoordination } from "../../src/redis/redis-coordination.ts";
 import { RedisSession } from "../../src/redis/session.ts";
 import { epoch, load, request, writes } from "../conformance/state-backend.ts";
+import { blockThread } from "../support/block-thread.ts";
 import { LinkProxy } from "../support/link-proxy.ts";
 import { RedisJob } from "../support/redis-job.ts";
 import { RedisServer } from "../support/redis-server.ts";
@@ -221,20 +222,27 @@ describe("the end of a session", () => {
   });
 
   test("a main loop that was busy for long blames nobody", async () => {
-    const connection = await RedisConnection.open({ url: testRedisUrl(), name: "busy", replyTimeoutMs: 300 });
+    const connection = await RedisConnection.open({
+      url: testRedisUrl(),
+      name: "busy",
+      replyTimeoutMs: 1_000,
+    });
     for (let i = 0; i < 2; i++) {
       const reply = connection.send(["PING"]);
-      const untilMs = performance.now() + 900;
-      while (performance.now() < untilMs);
+      blockThread(2_500);
       expect(await reply).toBe("PONG");
     }
     connection.close();
   });
 
   test("an idle link is no silent one", async () => {
-    const connection = await RedisConnection.open({ url: testRedisUrl(), name: "idle", replyTimeoutMs: 300 });
+    const connection = await RedisConnection.open({
+      url: testRedisUrl(),
+      name: "idle",
+      replyTimeoutMs: 1_000,
+    });
     const other = await RedisConnection.open({ url: testRedisUrl(), name: "wait" });
-    await other.send(["BLPOP", uniqueTag("nothing"), "1.2"]);
+    await other.send(["BLPOP", uniqueTag("nothing"), "2.5"]);
     expect(connection.ended).toBeUndefined();
     expect(await connection.send(["PING"])).toBe("PONG");
     connection.close();

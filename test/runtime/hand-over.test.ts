@@ -8,10 +8,10 @@ import { RedisCoordination } from "../../src/redis/redis-coordination.ts";
 import { defaultDetectorSettings } from "../../src/runtime/failure-detector.ts";
 import { DRAIN_LIMIT_MS, Leader } from "../../src/runtime/leader.ts";
 import { RedisStateBackend } from "../../src/state/redis-state-backend.ts";
-import { chunks, DEADLINE_MS, onRedis, sorted, until, withWeir } from "../engine/engine.ts";
+import { chunks, onRedis, PATIENT, sorted, until, withWeir } from "../engine/engine.ts";
 import { sales } from "../engine/sales.ts";
 import type { Step } from "../engine/scripted-source.ts";
-import { type Visit, visitsJob, visitsOf } from "../engine/visits.ts";
+import { Signal, type Visit, visitsJob, visitsOf } from "../engine/visits.ts";
 import { testRedisUrl, uniqueTag } from "../support/test-redis.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -66,7 +66,7 @@ describe("the leader and a worker that leaves", () => {
   });
 });
 
-describe("handing over on Redis", { timeout: 120_000 }, () => {
+describe("handing over on Redis", () => {
   afterEach(() => {
     vi.restoreAllMocks();
   });
@@ -100,7 +100,14 @@ describe("handing over on Redis", { timeout: 120_000 }, () => {
   test("A8 no attempt of a worker that leaves while records flow is fenced, although its drain takes long", async () => {
     const input = sales(3_000);
     const out = new SlowSink<Visit>();
-    const job = visitsJob(uniqueTag("hand-over"), flowing(input), out.sink);
+    // Records flow when the partitions are shared, and until the drain has begun.
+    const [shared, draining] = [new Signal(), new Signal()];
+    const script = [...flowing(input.slice(0, 500)), shared.step, ...flowing(input.slice(500, 2_900))];
+    const job = visitsJob(
+      uniqueTag("hand-over"),
+      [...script, draining.step, ...flowing(input.slice(2_900))],
+      out.sink,
+    );
     const events: RunEvent[] = [];
     const onEvent = (event: RunEvent): void => {
       events.push(event);
@@ -109,15 +116,16 @@ describe("handing over on Redis", { timeout: 120_000 }, () => {
     await withWeir(onRedis, job.name, async (staying) => {
       const leaving = await connect({ redis: testRedisUrl() });
       try {
-        const stays = await staying.run(job, { parallelism: 4, onEvent });
-        const leaves = await leaving.run(job, { onEvent });
+        const stays = await staying.run(job, { ...PATIENT, parallelism: 4, onEvent });
+        const leaves = await leaving.run(job, { ...PATIENT, onEvent });
         await waitFor(
           async () => {
             const loads = (await staying.status(job.name))?.workers.map(({ partitions }) => partitions);
             return loads?.length === 2 && Math.abs(loads[0]! - loads[1]!) <= 1;
           },
-          { deadlineMs: DEADLINE_MS, describe: "an even share" },
+          { describe: "an even share" },
         );
+        shared.set();
         const before = out.results.length;
         await until(stays, "results of both", () => out.results.length > before + 100);
 
@@ -129,11 +137,9 @@ describe("handing over on Redis", { timeout: 120_000 }, () => {
         out.hold();
         const first = await beats();
         const stopped = leaves.stop();
+        draining.set();
         // The leader has had every occasion to take the partitions away.
-        await waitFor(async () => (await beats()) >= first + 5, {
-          deadlineMs: 20_000,
-          describe: "five rounds of the leader",
-        });
+        await waitFor(async () => (await beats()) >= first + 5, { describe: "five rounds of the leader" });
         expect(await shareOfLeaving()).toBeGreaterThanOrEqual(2);
         out.release();
         await stopped;
@@ -141,6 +147,7 @@ describe("handing over on Redis", { timeout: 120_000 }, () => {
         expect((await stays.finished).status).toBe("finished");
         expect(refusals).toEqual([]);
       } finally {
+        draining.set();
         out.release();
         await leaving.close();
       }
@@ -152,7 +159,9 @@ describe("handing over on Redis", { timeout: 120_000 }, () => {
   test("the drain ends at once although the only other worker is dead and leads", async () => {
     const input = sales(400);
     const out = collect<Visit>();
-    const job = visitsJob(uniqueTag("alone"), flowing(input), out);
+    const goOn = new Signal();
+    const script = [...flowing(input.slice(0, 200)), goOn.step, ...flowing(input.slice(200))];
+    const job = visitsJob(uniqueTag("alone"), script, out);
     await withWeir(onRedis, job.name, async (weir) => {
       const run = await weir.run(job, { parallelism: 2 });
       await until(run, "some results", () => out.results.length > 20);
@@ -166,6 +175,7 @@ describe("handing over on Redis", { timeout: 120_000 }, () => {
         expect((await run.finished).status).toBe("running");
         await control.leave("ghost");
       });
+      goOn.set();
       await (await weir.run(job)).finished;
     });
     expect(sorted(out.results)).toEqual(sorted(visitsOf(input)));
@@ -186,7 +196,6 @@ describe("handing over on Redis", { timeout: 120_000 }, () => {
         });
         await withCoordination(job.name, async (control) => {
           await waitFor(async () => (await control.observe()).workers.every((worker) => worker.leaving), {
-            deadlineMs: 20_000,
             describe: "the wish to leave",
           });
           expect(isOver).toBe(false);

@@ -121,6 +121,26 @@ describe("decidePlacement", () => {
     expect(moved.filter((partition) => partition.startsWith("a")).length).toBe(2);
     expect(moved.length).toBe(4);
   });
+
+  test("the first worker and the one that joins it share every stage, however much their sizes differ", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 12 }), (sizes) => {
+        const partitions = sizes.flatMap((size, stage) =>
+          Array.from({ length: size }, (_, index) => `s${stage}.${index}`),
+        );
+        const none = { partitions, ended: new Set<string>(), draining: new Set<string>() };
+        const alone = decidePlacement({ ...none, eligible: ["w1"], assignments: new Map() });
+        const given = { ...none, eligible: ["w1", "w2"], assignments: alone };
+        const after = apply(given, decidePlacement(given));
+        for (const [stage, size] of sizes.entries()) {
+          const ofSecond = partitions.filter(
+            (partition) => partition.startsWith(`s${stage}.`) && after.get(partition)?.worker === "w2",
+          );
+          expect(Math.abs(2 * ofSecond.length - size)).toBeLessThanOrEqual(1);
+        }
+      }),
+    );
+  });
 });
 
 describe("FailureDetector", () => {

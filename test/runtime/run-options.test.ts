@@ -71,7 +71,7 @@ describe("sources and sinks that live in one process", () => {
   });
 });
 
-describe("restart on Redis", { timeout: 60_000 }, () => {
+describe("restart on Redis", () => {
   test("the policy of the run decides how often a partition is tried again", async () => {
     const restarts: number[] = [];
     const error = await runToFailure(

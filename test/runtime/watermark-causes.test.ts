@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { PartitionHold, WorkerReport } from "../../src/runtime/reports.ts";
-import { findWatermarkCauses } from "../../src/runtime/watermark-causes.ts";
+import { findWatermarkCauses, flowEdges } from "../../src/runtime/watermark-causes.ts";
 
 const STAGES = ["orders", "enrich", "totals"];
 const EDGES = [
@@ -86,4 +86,41 @@ test("a job without event time, one that has ended, and reports of earlier versi
   expect(findWatermarkCauses(STAGES, EDGES, [report("1", [...untimed, source])])).toEqual([]);
   const { holds: _, ...earlier } = report("1", []);
   expect(findWatermarkCauses(STAGES, EDGES, [report("1", []), earlier])).toEqual([]);
+});
+
+test("where an operator assigns timestamps, the way up ends: what is further up has another time", () => {
+  const operator = (name: string, kind: string, input: string) =>
+    ({ name, type: "stateless", kind, input }) as const;
+  const edge = (id: string, from: string, to: string, fromOperator: string) =>
+    ({ id, from, to, fromOperator, fromTag: null, partitioning: "key" }) as const;
+  const edges = flowEdges({
+    format: 2,
+    job: "j",
+    stages: [
+      {
+        ...{ id: "orders", partitions: 1, source: true },
+        operators: [
+          operator("parse", "map", "head"),
+          operator("times", "assignTimestamps", "parse"),
+          operator("cents", "map", "times#large"),
+        ],
+      },
+    ],
+    edges: [edge("a", "orders", "raw", "parse"), edge("b", "orders", "totals", "cents")],
+  });
+  expect(edges).toEqual([
+    { id: "a", from: "orders", timedBy: undefined },
+    { id: "b", from: "orders", timedBy: "times" },
+  ]);
+  const holds = [
+    hold("orders.0", "us", null, { state: "untimed" }),
+    hold("raw.0", "a:0>0", null),
+    hold("totals.0", "b:0>0", 50),
+  ];
+  expect(findWatermarkCauses(["orders", "raw", "totals"], edges, [report("1", holds)])).toEqual([
+    {
+      ...{ stage: "totals", watermark: 50, path: ["totals.0"], kind: "channel", input: "b:0>0" },
+      ...{ inputWatermark: 50, forMs: 600, state: "active", timedBy: "times" },
+    },
+  ]);
 });

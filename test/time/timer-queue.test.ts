@@ -10,7 +10,7 @@ import {
   TimerQueue,
 } from "../../src/time/timer-queue.ts";
 
-const RUNS = 500 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 500;
 
 type Action =
   | {
@@ -261,6 +261,21 @@ describe("TimerQueue", () => {
       queue.pop();
     }
     expect(queue.size).toBe(count / 3 - 10);
+  });
+
+  test("timers that are known to be new fire and are stored like any other", () => {
+    const queue = new TimerQueue("event", "op", false);
+    for (let key = 0; key < 100; key++) queue.registerNew(undefined, key, 5);
+    queue.registerNew(undefined, 100, 3);
+    const storage = new TimerStorage();
+    storage.commit(queue);
+    const restored = new TimerQueue("event", "op", false);
+    restoreTimers(storage.read(), [restored]);
+    const order = [100, ...Array.from({ length: 100 }, (_, key) => key)];
+    for (const each of [queue, restored])
+      expect(fire(each, MAX_WATERMARK, 1_000).map(({ key }) => key)).toEqual(order);
+    storage.commit(queue);
+    expect(storage.read().flatMap(([, stored]) => stored)).toEqual([]);
   });
 
   test("the end of the input is a time in event time only", () => {

@@ -293,6 +293,11 @@ const processed = keyed.process("track", {
     expectTypeOf(context.key).toEqualTypeOf<string>();
     expectTypeOf(context.timestamp).toEqualTypeOf<number | undefined>();
     expectTypeOf(context.state.total.get()).toEqualTypeOf<number>();
+    expectTypeOf(context.state.total.peek()).toEqualTypeOf<number>();
+    expectTypeOf(context.state.last.peek()).toEqualTypeOf<Readonly<Bid> | undefined>();
+    expectTypeOf(context.state.per.peek(1)).toEqualTypeOf<string | undefined>();
+    // @ts-expect-error what is only looked at is not changed
+    context.state.seen.peek().push(1);
     expectTypeOf(context.state.last.get()).toEqualTypeOf<Bid | undefined>();
     context.state.seen.append(bid.price);
     context.state.per.set(bid.auction, bid.bidder);
@@ -409,3 +414,20 @@ bids.to("out", sinkOf<{ amount: number }>());
 bids.to(sinkOf<Bid>());
 // @ts-expect-error a sink takes whole batches: no policy for single records
 bids.to("out", sinkOf<Bid>(), { onError: "skip" });
+
+// --- event time of one's own -----------------------------------------------------------------------------------------
+
+expectTypeOf(bids.assignTimestamps("times", { timestamp: (bid) => bid.at })).toEqualTypeOf<
+  OperatorStream<Bid>
+>();
+bids.assignTimestamps("times", {
+  timestamp: (bid, timestamp) => timestamp ?? bid.price,
+  watermarks: punctuated((bid: Bid) => bid.price),
+});
+
+// @ts-expect-error the time of a record is what it is for
+bids.assignTimestamps("times", { outOfOrderness: "5s" });
+// @ts-expect-error a text is no time
+bids.assignTimestamps("times", { timestamp: (bid) => bid.bidder });
+// @ts-expect-error silence is a matter of sources
+bids.assignTimestamps("times", { timestamp: (bid) => bid.at, idleAfter: "1m" });

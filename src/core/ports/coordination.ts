@@ -7,6 +7,7 @@
 //   A1  At most one leader per term; a deposed leader changes nothing.
 //   A2  The assignment version of a partition never decreases and grows with every change of owner.
 //   A3  The job's status follows its life cycle; a final status is never left.
+//   A9  Whoever has seen one job takes no part in, and changes nothing of, another that has its name since.
 //   V1  Once the registry of state layouts is raised, no attempt that goes by an earlier one attaches or reads.
 import type { PartitionId } from "../ids.ts";
 import type { Awaitable } from "./state-backend.ts";
@@ -53,6 +54,7 @@ export interface JobFailure {
 export interface JobRecord {
   readonly name: string;
   readonly status: JobStatus;
+  /** Of this creation of the job: no other job of its name ever had it, or will. */
   readonly incarnation: number;
   /** Hash over everything that must not change while state lives: stages, names, partitions, edges. */
   readonly planHash: string;
@@ -78,6 +80,7 @@ export interface Observation {
   readonly ended: ReadonlySet<PartitionId>;
 }
 
+/** Bound to the first job that it sees: every method throws {@link JobLostError} or {@link JobReplacedError} after that one. */
 export interface Coordination {
   /**
    * Creates the job with all its partitions, or returns the existing record.

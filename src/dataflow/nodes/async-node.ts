@@ -3,12 +3,13 @@ import type { AsyncOperator, AsyncOperatorContext } from "../../operators/async/
 import type { StateLayout } from "../../state/descriptors.ts";
 import type { OperatorOptions } from "../stream-options.ts";
 import { freezeOptions, type GraphOwner, type NodeBase } from "./graph-owner.ts";
+import type { KeyByNode } from "./key-by-node.ts";
 import type { StreamNode } from "./logical-node.ts";
 
 /** What the operator does, as the user gave it. The record type was checked at the call. */
 export interface AsyncSpec {
   /** What messages, explain and the plan's hash call it. */
-  readonly what: "asyncMap" | "asyncFlatMap" | "lookup";
+  readonly what: "asyncMap" | "asyncFlatMap" | "keyed asyncMap" | "keyed asyncFlatMap" | "lookup";
   readonly create: (context: AsyncOperatorContext) => AsyncOperator;
   readonly layout: readonly StateLayout[];
 }
@@ -16,7 +17,8 @@ export interface AsyncSpec {
 export interface AsyncNode extends NodeBase {
   readonly type: "async";
   readonly name: string;
-  readonly input: StreamNode;
+  /** Behind a keyBy what is held is filed under its key. */
+  readonly input: StreamNode | KeyByNode;
   readonly spec: AsyncSpec;
   /** Those that all operators have. */
   readonly options: OperatorOptions;
@@ -25,7 +27,7 @@ export interface AsyncNode extends NodeBase {
 export function createAsyncNode(
   owner: GraphOwner,
   name: string,
-  input: StreamNode,
+  input: StreamNode | KeyByNode,
   spec: AsyncSpec,
   options: OperatorOptions | undefined,
 ): AsyncNode {

@@ -9,6 +9,7 @@ import type { SideOutputNode } from "./side-output-node.ts";
 import type { SinkNode } from "./sink-node.ts";
 import type { SourceNode } from "./source-node.ts";
 import type { StatelessNode } from "./stateless-node.ts";
+import type { TimestampsNode } from "./timestamps-node.ts";
 import type { UnionNode } from "./union-node.ts";
 
 /** Nodes whose output is a stream of records. */
@@ -17,6 +18,7 @@ export type StreamNode =
   | StatelessNode
   | KeyedOperatorNode
   | AsyncNode
+  | TimestampsNode
   | UnionNode
   | RoutingNode
   | SideOutputNode;
@@ -24,10 +26,16 @@ export type StreamNode =
 export type LogicalNode = StreamNode | KeyByNode | SinkNode;
 
 /** Nodes that run code of their own and have a name: identity in state, metrics and errors. */
-export type NamedNode = SourceNode | StatelessNode | KeyedOperatorNode | AsyncNode | SinkNode;
+export type NamedNode =
+  | SourceNode
+  | StatelessNode
+  | KeyedOperatorNode
+  | AsyncNode
+  | TimestampsNode
+  | SinkNode;
 
 export function isNamed(node: LogicalNode): node is NamedNode {
-  return ["source", "stateless", "keyed", "async", "sink"].includes(node.type);
+  return ["source", "stateless", "keyed", "async", "timestamps", "sink"].includes(node.type);
 }
 
 /** The nodes that `node` reads, in the order in which the user named them. */
@@ -66,6 +74,8 @@ export function describeNode(node: LogicalNode, depth = 4): string {
       return `${wordFor(node.spec)} ${quote(node.name)}`;
     case "async":
       return `${node.spec.what} ${quote(node.name)}`;
+    case "timestamps":
+      return `assignTimestamps ${quote(node.name)}`;
     case "sink":
       return `sink ${quote(node.name)}`;
     case "keyBy":

@@ -5,10 +5,11 @@ import type { GraphOwner, NodeBase } from "./graph-owner.ts";
 import type { KeyedOperatorNode } from "./keyed-operator-node.ts";
 import type { SourceNode } from "./source-node.ts";
 import type { StatelessNode } from "./stateless-node.ts";
+import type { TimestampsNode } from "./timestamps-node.ts";
 
 export interface SideOutputNode extends NodeBase {
   readonly type: "sideOutput";
-  readonly input: SourceNode | StatelessNode | KeyedOperatorNode | AsyncNode;
+  readonly input: SourceNode | StatelessNode | KeyedOperatorNode | AsyncNode | TimestampsNode;
   readonly tag: string;
 }
 

@@ -63,5 +63,6 @@ function judgeName(node: NamedNode): JobProblem | undefined {
 function kindOf(node: NamedNode): string {
   if (node.type === "stateless") return node.kind;
   if (node.type === "async") return node.spec.what;
+  if (node.type === "timestamps") return "assignTimestamps";
   return node.type === "keyed" ? wordFor(node.spec) : node.type;
 }

@@ -8,6 +8,7 @@ import type { JobProblem } from "../job-problem.ts";
 import type { LogicalGraph } from "../logical-graph.ts";
 import { describeNode, type LogicalNode } from "../nodes/logical-node.ts";
 import type { SourceNode } from "../nodes/source-node.ts";
+import type { TimestampsNode } from "../nodes/timestamps-node.ts";
 import type { AlignmentOptions } from "../stream-options.ts";
 import { judgeFunction } from "./user-function.ts";
 
@@ -30,6 +31,7 @@ export function findOptionProblems(graph: LogicalGraph): readonly JobProblem[] {
       collect(() => checkErrorPolicy(owner, onError));
     }
     if (node.type === "source") problems.push(...sourceOptionProblems(node, owner, collect));
+    if (node.type === "timestamps") problems.push(...timestampProblems(node, owner, collect));
   }
   return problems;
 }
@@ -60,6 +62,8 @@ function knownOptions(node: LogicalNode): readonly string[] {
       return ["keyCodec"];
     case "sink":
       return ["parallelism"];
+    case "timestamps":
+      return ["timestamp", "outOfOrderness", "watermarks", "parallelism", "onError"];
     default:
       return ["parallelism", "onError"];
   }
@@ -75,16 +79,36 @@ function sourceOptionProblems(
   owner: string,
   collect: (check: () => void) => void,
 ): readonly JobProblem[] {
-  const { timestamp, outOfOrderness, watermarks, idleAfter, alignment } = node.options;
-  if (watermarks !== undefined) collect(() => checkWatermarks(owner, watermarks, outOfOrderness));
+  const { timestamp, idleAfter, alignment } = node.options;
   if (alignment !== undefined) collect(() => checkAlignment(owner, alignment));
-  if (outOfOrderness !== undefined)
-    collect(() => void parseDuration(outOfOrderness, `${owner}: option "outOfOrderness"`));
   if (idleAfter !== undefined)
     collect(() => void parseDuration(idleAfter, `${owner}: option "idleAfter"`, "positive"));
-  if (timestamp === undefined) return [];
+  checkDisorder(node, owner, collect);
+  return timestamp === undefined ? [] : timestampFunctionProblems(timestamp, owner);
+}
+
+function timestampProblems(
+  node: TimestampsNode,
+  owner: string,
+  collect: (check: () => void) => void,
+): readonly JobProblem[] {
+  checkDisorder(node, owner, collect);
+  return timestampFunctionProblems(node.options.timestamp, owner);
+}
+
+function timestampFunctionProblems(timestamp: unknown, owner: string): readonly JobProblem[] {
   const problem = judgeFunction(owner, 'option "timestamp"', timestamp, "(record) => record.at");
   return problem === undefined ? [] : [problem];
+}
+
+function checkDisorder(
+  { options: { watermarks, outOfOrderness } }: SourceNode | TimestampsNode,
+  owner: string,
+  collect: (check: () => void) => void,
+): void {
+  if (watermarks !== undefined) collect(() => checkWatermarks(owner, watermarks, outOfOrderness));
+  if (outOfOrderness !== undefined)
+    collect(() => void parseDuration(outOfOrderness, `${owner}: option "outOfOrderness"`));
 }
 
 function checkWatermarks(owner: string, watermarks: unknown, outOfOrderness: unknown): void {

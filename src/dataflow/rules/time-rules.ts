@@ -11,9 +11,12 @@ export function hasTimestamps(node: SourceNode): boolean {
   return node.options?.timestamp !== undefined || node.source?.timestamped === true;
 }
 
-/** The sources above `node` without event time: each of them holds the watermark back for ever. */
+/**
+ * The sources above `node` without event time: each of them holds the watermark back for ever. What is above an
+ * assignTimestamps does not count.
+ */
 export function sourcesWithoutTimestamps(node: LogicalNode): readonly SourceNode[] {
-  return ancestorsOf(node).filter(
+  return ancestorsOf(node, (above) => above.type === "timestamps").filter(
     (above) => above.type === "source" && !hasTimestamps(above),
   ) as SourceNode[];
 }
@@ -28,7 +31,7 @@ export function findWindowsWithoutTimestamps(graph: LogicalGraph): readonly JobP
         subject: String(node.name),
         message:
           `${wordFor(node.spec)} ${quote(node.name)} waits for event time, but source ${quote(source.name)} has no timestamps, so it would never ${node.spec.kind === "window" ? "close" : "emit"}; ` +
-          `give the source a \`timestamp\` option, for example { timestamp: (record) => record.at }${node.spec.kind === "window" ? ", or use a window with .processingTime()" : ""}`,
+          `give the source a \`timestamp\` option, for example { timestamp: (record) => record.at }, or its records one with assignTimestamps${node.spec.kind === "window" ? ", or use a window with .processingTime()" : ""}`,
       });
     }
   }
@@ -51,7 +54,7 @@ export function findTtlWithoutTimestamps(graph: LogicalGraph): readonly JobProbl
           subject: String(node.name),
           message:
             `${wordFor(node.spec)} ${quote(node.name)}: state ${quote(state)} has a time to live in event time, but source ${quote(source.name)} has no timestamps, so it would be kept for ever; ` +
-            "give the source a `timestamp` option, or let it grow old in processing time",
+            "give the source a `timestamp` option or its records one with assignTimestamps, or let it grow old in processing time",
         });
   }
   return problems;
@@ -72,10 +75,15 @@ function statesWithEventTtl(spec: KeyedOperatorSpec): readonly string[] {
 /** Options that only mean something together with timestamps. */
 export function findTimeOptionsWithoutTimestamps(graph: LogicalGraph): readonly JobProblem[] {
   const problems: JobProblem[] = [];
+  const timedLater = new Set(
+    graph.nodes.flatMap((node) => (node.type === "timestamps" ? ancestorsOf(node) : [])),
+  );
   for (const node of graph.nodes) {
     if (node.type !== "source" || hasTimestamps(node)) continue;
     for (const option of ["outOfOrderness", "watermarks", "idleAfter", "alignment"] as const) {
       if (node.options?.[option] === undefined) continue;
+      // The silence of a split is told to everybody behind it.
+      if (option === "idleAfter" && timedLater.has(node)) continue;
       problems.push({
         code: "INVALID_OPTION",
         subject: String(node.name),

@@ -2,13 +2,19 @@
 //
 // Law Y7  With start "committed" a request is made only after a commit has stored its record, so all requests for a
 //         record have one id, whatever fails.
+// Law Y12 With order "sequential" the request of a record is made only when those of all earlier records of its key are
+//         settled: at most one per key is under way, in the order of the records.
 import type { Batch } from "../../core/batch.ts";
 import type { Codec } from "../../core/codec.ts";
 import { NotIterableError } from "../flat-map.ts";
+import type { DecodeKey } from "../joins/join-context.ts";
 import type { AsyncOperator, AsyncOperatorContext } from "./async-operator.ts";
-import { type Attempt, type Caller, type CallLimits, CallPool } from "./call-pool.ts";
+import type { Attempt } from "./attempt.ts";
+import { type Caller, type CallLimits, CallPool } from "./call-pool.ts";
+import { type KeyedAsyncOrder, keyedExitOrder } from "./exit-by-key.ts";
+import { exitOrder } from "./exit-order.ts";
 import type { HeldRecord } from "./held-record.ts";
-import { type AsyncOrder, HoldingOperator } from "./holding-operator.ts";
+import { HoldingOperator } from "./holding-operator.ts";
 
 /** What a function may know of the request that it makes. */
 export interface AsyncContext {
@@ -25,8 +31,13 @@ export interface AsyncContext {
   readonly timestamp: number | undefined;
 }
 
+/** What a function behind a keyBy may know. */
+export interface KeyedAsyncContext<K> extends AsyncContext {
+  readonly key: K;
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: the types of record and result met where the user called
-export type AnyAsyncFunction = (record: any, context: AsyncContext) => unknown;
+export type AnyAsyncFunction = (record: any, context: any) => unknown;
 
 /** When a request is made: as soon as a place is free, or not before its record and id are durable. */
 export type AsyncStart = "immediately" | "committed";
@@ -35,9 +46,14 @@ export interface AsyncMapDefinition {
   readonly fn: AnyAsyncFunction;
   /** The result is an iterable, each of whose values is a record. */
   readonly flat: boolean;
-  readonly order: AsyncOrder;
+  /** `sequential` needs keys. */
+  readonly order: KeyedAsyncOrder;
+  /** Records come with keys, and the order is that of a key's records; undefined: that of all. */
+  readonly keys?: { readonly decodeKey: DecodeKey } | undefined;
   readonly start: AsyncStart;
   readonly limits: CallLimits;
+  /** Records held at most, before no more input is taken. Default: `limits.concurrency`. */
+  readonly capacity?: number;
   readonly codec: Codec<unknown>;
 }
 
@@ -49,25 +65,34 @@ export function asyncMapOperator(
 
 class AsyncMapOperator extends HoldingOperator implements Caller<HeldRecord> {
   readonly #definition: AsyncMapDefinition;
-  readonly #calls: CallPool<HeldRecord>;
+  protected readonly calls: CallPool<HeldRecord>;
+  readonly #sequential: boolean;
+  readonly #decodeKey: DecodeKey;
+  /** Requests that may be made now. */
+  #next: HeldRecord[] = [];
   /** Records whose requests wait for the epochs that store them, oldest epoch first. */
   readonly #storing: (readonly HeldRecord[])[] = [];
   #unrecorded = 0;
 
   constructor(context: AsyncOperatorContext, definition: AsyncMapDefinition) {
-    super(context, definition);
+    const { order, keys, codec } = definition;
+    const exit = keys === undefined ? exitOrder(order) : keyedExitOrder(order);
+    super(context, { exit, keyed: keys !== undefined, codec });
     this.#definition = definition;
+    this.#sequential = order === "sequential";
+    this.#decodeKey = keys?.decodeKey;
     const { operator, clock } = context;
     const { limits } = definition;
-    this.#calls = new CallPool({ operator, limits, clock, caller: this, wake: () => context.wake() });
+    this.calls = new CallPool({ operator, limits, clock, caller: this, wake: () => context.wake() });
   }
 
   get isFull(): boolean {
-    return this.held >= this.#definition.limits.concurrency;
+    const { limits, capacity = limits.concurrency } = this.#definition;
+    return this.held >= capacity || this.calls.size >= limits.concurrency;
   }
 
   get isDue(): boolean {
-    return this.#calls.isDue || this.hasSettled;
+    return this.calls.isDue || this.hasSettled;
   }
 
   get awaitsCommit(): boolean {
@@ -79,12 +104,14 @@ class AsyncMapOperator extends HoldingOperator implements Caller<HeldRecord> {
     for (let i = 0; i < batch.values.length; i++) {
       const held = this.hold(batch, i);
       if (waits) this.#unrecorded++;
-      else this.#calls.submit(held);
+      else this.#allow(held);
     }
+    this.#begin();
   }
 
   protected resume(records: readonly HeldRecord[]): void {
-    for (const held of records) this.#calls.submit(held);
+    for (const held of records) this.#allow(held);
+    this.#begin();
   }
 
   protected override onStored(records: readonly HeldRecord[]): void {
@@ -95,31 +122,52 @@ class AsyncMapOperator extends HoldingOperator implements Caller<HeldRecord> {
   }
 
   acknowledge(): void {
-    for (const held of this.#storing.shift() ?? []) this.#calls.submit(held);
+    for (const held of this.#storing.shift() ?? []) this.#allow(held);
+    this.#begin();
     if (this.hasSettled) this.context.wake();
   }
 
   protected advanceCalls(): void {
-    this.#calls.advance();
+    this.calls.advance();
+    this.#begin();
+  }
+
+  /** The request of a record may be made, when those before it in its key are settled. */
+  #allow(held: HeldRecord): void {
+    held.mayBegin = true;
+    if (!this.#sequential || held.ahead?.isSettled !== false) this.#next.push(held);
+  }
+
+  /** A function that answers at once allows the next request of its key: the list grows while it is gone through. */
+  #begin(): void {
+    const next = this.#next;
+    for (let i = 0; i < next.length; i++) this.calls.submit(next[i]!);
+    next.length = 0;
   }
 
   close(): void {
-    this.#calls.close();
+    this.calls.close();
   }
 
   call(held: HeldRecord, attempt: Attempt<HeldRecord>): unknown {
     const { fn } = this.#definition;
     return fn.length === 1
       ? (fn as (record: unknown) => unknown)(held.record)
-      : fn(held.record, new RequestContext(this.context.operator, attempt));
+      : fn(held.record, new RequestContext(this.context.operator, attempt, this.#decodeKey));
   }
 
   succeeded(held: HeldRecord, result: unknown): void {
     this.settle(held, false, result);
+    this.#allowNext(held);
   }
 
   failed(held: HeldRecord, error: Error): void {
     this.settle(held, true, error);
+    this.#allowNext(held);
+  }
+
+  #allowNext({ behind }: HeldRecord): void {
+    if (this.#sequential && behind?.mayBegin === true) this.#next.push(behind);
   }
 
   protected emitResult({ outcome, timestamp }: HeldRecord): void {
@@ -133,13 +181,20 @@ class AsyncMapOperator extends HoldingOperator implements Caller<HeldRecord> {
   }
 }
 
-class RequestContext implements AsyncContext {
+class RequestContext implements KeyedAsyncContext<unknown> {
   readonly #operator: string;
   readonly #attempt: Attempt<HeldRecord>;
+  readonly #decodeKey: DecodeKey;
 
-  constructor(operator: string, attempt: Attempt<HeldRecord>) {
+  constructor(operator: string, attempt: Attempt<HeldRecord>, decodeKey: DecodeKey) {
     this.#operator = operator;
     this.#attempt = attempt;
+    this.#decodeKey = decodeKey;
+  }
+
+  get key(): unknown {
+    const { key } = this.#attempt.item;
+    return this.#decodeKey === undefined ? key : this.#decodeKey(key);
   }
 
   get id(): string {

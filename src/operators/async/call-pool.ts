@@ -10,6 +10,7 @@
 // alarm for the oldest is enough.
 import type { Clock } from "../../core/clock.ts";
 import { EngineError, isEngineError, toError } from "../../core/errors.ts";
+import { Attempt } from "./attempt.ts";
 
 export interface RetryPolicy {
   /** Attempts in all, >= 1. */
@@ -49,49 +50,20 @@ export class AsyncTimeoutError extends EngineError<"ASYNC_TIMEOUT"> {
   }
 }
 
-/** One try of one call. */
-export class Attempt<T = unknown> {
-  readonly item: T;
-  /** From 1. */
-  readonly number: number;
-  readonly deadlineMs: number;
-  /** Neighbours in the order of their beginning, while under way. */
-  before: Attempt<T> | undefined = undefined;
-  after: Attempt<T> | undefined = undefined;
-  /** Nothing that its promise does counts any more. */
-  isOver = false;
-  /** What has come of it: the result, or what was thrown. */
-  outcome: unknown = undefined;
-  failed = false;
-  #controller: AbortController | undefined;
-  #reason: Error | undefined;
-
-  constructor(item: T, number: number, deadlineMs: number) {
-    this.item = item;
-    this.number = number;
-    this.deadlineMs = deadlineMs;
-  }
-
-  /** Aborted when the attempt is given up. Made when somebody asks: most functions never do. */
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
-  }
-
-  giveUp(reason: Error): void {
-    this.isOver = true;
-    this.#reason = reason;
-    this.#controller?.abort(reason);
-  }
-}
-
 interface Repeat<T> {
   readonly item: T;
   readonly attempt: number;
   readonly dueMs: number;
+}
+
+/** What of it is told to people. */
+export interface CallCounts {
+  /** Calls that hold a place: under way, or waiting for their next attempt. */
+  readonly inFlight: number;
+  /** Attempts that followed a failed one. */
+  readonly retries: number;
+  /** Attempts that were given up because they took too long. */
+  readonly timeouts: number;
 }
 
 export interface CallPoolParts<T> {
@@ -102,7 +74,7 @@ export interface CallPoolParts<T> {
   readonly wake: () => void;
 }
 
-export class CallPool<T> {
+export class CallPool<T> implements CallCounts {
   readonly #parts: CallPoolParts<T>;
   /** No place was free for these; from `#next` on. */
   #waiting: T[] = [];
@@ -117,6 +89,8 @@ export class CallPool<T> {
   #cancelAlarm: (() => void) | undefined;
   #hasRung = false;
   #isClosed = false;
+  #retries = 0;
+  #timeouts = 0;
 
   constructor(parts: CallPoolParts<T>) {
     this.#parts = parts;
@@ -125,6 +99,18 @@ export class CallPool<T> {
   /** Calls that hold a place, and those that wait for one. */
   get size(): number {
     return this.#underWay + this.#waiting.length - this.#next;
+  }
+
+  get inFlight(): number {
+    return this.#underWay;
+  }
+
+  get retries(): number {
+    return this.#retries;
+  }
+
+  get timeouts(): number {
+    return this.#timeouts;
   }
 
   get isDue(): boolean {
@@ -150,6 +136,7 @@ export class CallPool<T> {
     while (this.#oldest !== undefined && this.#oldest.deadlineMs <= nowMs) this.#timeOut(this.#oldest);
     while (this.#repeats.length > 0 && this.#repeats[0]!.dueMs <= nowMs) {
       const { item, attempt } = this.#repeats.shift()!;
+      this.#retries++;
       this.#begin(item, attempt);
     }
     while (this.#underWay < this.#parts.limits.concurrency && this.#next < this.#waiting.length) {
@@ -222,6 +209,7 @@ export class CallPool<T> {
 
   #timeOut(attempt: Attempt<T>): void {
     const { operator, limits } = this.#parts;
+    this.#timeouts++;
     this.#unlink(attempt);
     const error = new AsyncTimeoutError(operator, limits.timeoutMs, attempt.number);
     attempt.giveUp(error);

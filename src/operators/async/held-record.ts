@@ -4,9 +4,12 @@
 // list knows all watermarks that wait without holding them: one that two neighbours do not share stands between them.
 import type { TraceMark } from "../../core/batch.ts";
 import type { Codec } from "../../core/codec.ts";
+import { decodeKey, encodeKey } from "../../core/key-group.ts";
 
 /** What a commit stores of a held record. */
 export interface StoredRecord {
+  /** Of an operator behind a keyBy; undefined for one without keys. */
+  readonly key: unknown;
   readonly record: unknown;
   readonly timestamp: number | undefined;
   /** The last watermark before the record. */
@@ -14,6 +17,7 @@ export interface StoredRecord {
 }
 
 export class HeldRecord implements StoredRecord {
+  readonly key: unknown;
   readonly record: unknown;
   readonly timestamp: number | undefined;
   readonly watermark: number;
@@ -21,25 +25,36 @@ export class HeldRecord implements StoredRecord {
   readonly lineage: number;
   readonly seq: number;
   readonly keyGroup: number;
+  /** Monotonic clock in ms at which this attempt took it over. */
+  readonly takenMs: number;
   /** Wall clock in epoch ms at which it entered the job; 0 when unknown. */
   ingestMs = 0;
   trace: TraceMark | undefined = undefined;
   /** A commit, made or on its way, carries it. */
   isStored = false;
+  /** Its request may be made, or has been. */
+  mayBegin = false;
   isSettled = false;
   /** The result, or the error. */
   outcome: unknown = undefined;
   failed = false;
+  /** Its result has left. */
+  isGone = false;
   before: HeldRecord | undefined = undefined;
   after: HeldRecord | undefined = undefined;
+  /** Neighbours with the same key, where an operator keeps their order. */
+  ahead: HeldRecord | undefined = undefined;
+  behind: HeldRecord | undefined = undefined;
 
-  constructor(stored: StoredRecord, lineage: number, seq: number, keyGroup: number) {
+  constructor(stored: StoredRecord, lineage: number, seq: number, keyGroup: number, takenMs: number) {
+    this.key = stored.key;
     this.record = stored.record;
     this.timestamp = stored.timestamp;
     this.watermark = stored.watermark;
     this.lineage = lineage;
     this.seq = seq;
     this.keyGroup = keyGroup;
+    this.takenMs = takenMs;
   }
 
   /** Names the record in storage and to the outside. */
@@ -85,37 +100,58 @@ export class HeldList {
 }
 
 /** Timestamp and watermark in front of the record, 8 bytes each; not a number stands for no timestamp. */
-const HEADER_BYTES = 16;
+const TIME_BYTES = 16;
+/** Behind them, where there are keys: the length of the key, then the key as text. */
+const KEY_LENGTH_BYTES = 4;
 
-/** How held records are stored: as the records' own codec says, and under its name and version. */
-export function heldCodec(records: Codec<unknown>): Codec<StoredRecord> {
+/**
+ * How held records are stored: as the records' own codec says, and under its name and version.
+ *
+ * @param keyed the key is stored too: it is what the record was taken under, whatever a function would say of its copy
+ */
+export function heldCodec(records: Codec<unknown>, keyed: boolean): Codec<StoredRecord> {
   const { name, version, older } = records;
   return {
     name,
     version,
-    encode({ record, timestamp, watermark }) {
+    encode({ key, record, timestamp, watermark }) {
       const body = records.encode(record);
-      const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length);
+      const keyText = keyed ? encodeKey(key) : "";
+      const keyBytes = keyed ? KEY_LENGTH_BYTES + Buffer.byteLength(keyText) : 0;
+      const bytes = Buffer.allocUnsafe(TIME_BYTES + keyBytes + body.length);
       bytes.writeDoubleBE(timestamp ?? Number.NaN, 0);
       bytes.writeDoubleBE(watermark, 8);
-      bytes.set(body, HEADER_BYTES);
+      if (keyed) {
+        bytes.writeUInt32BE(keyBytes - KEY_LENGTH_BYTES, TIME_BYTES);
+        bytes.write(keyText, TIME_BYTES + KEY_LENGTH_BYTES);
+      }
+      bytes.set(body, TIME_BYTES + keyBytes);
       return bytes;
     },
-    decode: (bytes) => withHeader(bytes, (body) => records.decode(body)),
+    decode: (bytes) => withHeader(bytes, keyed, (body) => records.decode(body)),
     ...(older && {
       older: {
         codecs: older.codecs,
-        decode: (from: number, bytes: Uint8Array) => withHeader(bytes, (body) => older.decode(from, body)),
+        decode: (from: number, bytes: Uint8Array) =>
+          withHeader(bytes, keyed, (body) => older.decode(from, body)),
       },
     }),
   };
 }
 
-function withHeader(bytes: Uint8Array, decode: (body: Uint8Array) => unknown): StoredRecord {
-  const header = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+function withHeader(bytes: Uint8Array, keyed: boolean, decode: (body: Uint8Array) => unknown): StoredRecord {
+  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const timestamp = header.getFloat64(0);
+  let at = TIME_BYTES;
+  let key: unknown;
+  if (keyed) {
+    const from = at + KEY_LENGTH_BYTES;
+    at = from + header.getUint32(TIME_BYTES);
+    key = decodeKey(Buffer.from(bytes.buffer, bytes.byteOffset + from, at - from).toString());
+  }
   return {
-    record: decode(bytes.subarray(HEADER_BYTES)),
+    key,
+    record: decode(bytes.subarray(at)),
     timestamp: Number.isNaN(timestamp) ? undefined : timestamp,
     watermark: header.getFloat64(8),
   };

@@ -1,46 +1,47 @@
-// HoldingOperator — what operators that wait share: which records are held, in which order their results leave, what a
-// commit carries of them.
+// HoldingOperator — what operators that wait share: which records are held, and what a commit carries of them.
 //
 // Owns:      the held records, the watermarks that wait behind them, the policy for records that failed.
-// Does not:  make requests (the subclasses do, through CallPool), or know where a commit stands.
+// Does not:  make requests (the subclasses do, through CallPool), decide who may leave (ExitOrder), or know where a commit
+//            stands.
 //
 // Laws (docs/laws.md)
 //   Y1  The result of each record leaves exactly once, whatever is restarted after whichever commit.
-//   Y2  With order "ordered" results leave in the order of their records.
-//   Y3  No result passes a watermark, in neither direction and in neither order.
 //   Y5  What is stored after a commit is exactly the records whose results the commit does not carry.
 //   Y6  All requests for a record that a commit has stored have the same id, and no two records share one.
 import { type Batch, MIN_WATERMARK } from "../../core/batch.ts";
 import type { Codec } from "../../core/codec.ts";
 import { InvariantError } from "../../core/errors.ts";
-import { decodeKey, encodeKey } from "../../core/key-group.ts";
+import { decodeKey, encodeKey, keyGroupOf } from "../../core/key-group.ts";
 import type { StateLoad, StateWrites } from "../../core/ports/state-backend.ts";
 import { Collector } from "../collector.ts";
 import { FailureHandler } from "../failure.ts";
 import { AsyncFunctionError } from "../stateless-operator.ts";
-import type { AsyncOperator, AsyncOperatorContext } from "./async-operator.ts";
+import type { AsyncOperator, AsyncOperatorContext, RequestFigures } from "./async-operator.ts";
+import type { CallCounts } from "./call-pool.ts";
+import type { Exit, ExitOrder } from "./exit-order.ts";
 import { HeldList, HeldRecord, heldCodec, parseNumber, type StoredRecord } from "./held-record.ts";
-
-/** `unordered` lets a result leave as soon as no watermark stands before it. */
-export type AsyncOrder = "ordered" | "unordered";
 
 /** Name of the state, and the one address in it: records are told apart by their entry. */
 export const HELD_STATE = "held";
 const FIELD = encodeKey(HELD_STATE);
 
 export interface HoldingParts {
-  readonly order: AsyncOrder;
+  /** Of its own for each operator. */
+  readonly exit: ExitOrder;
+  /** Records come with keys, and are stored in the key groups of these; else in the first one of the partition. */
+  readonly keyed: boolean;
   /** How records are stored. */
   readonly codec: Codec<unknown>;
 }
 
-export abstract class HoldingOperator implements AsyncOperator {
+export abstract class HoldingOperator implements AsyncOperator, Exit {
   protected readonly context: AsyncOperatorContext;
   protected readonly output: Collector;
-  readonly #ordered: boolean;
+  readonly list: HeldList = new HeldList();
+  readonly #exit: ExitOrder;
+  readonly #keyed: boolean;
   readonly #codec: Codec<StoredRecord>;
   readonly #failures: FailureHandler;
-  readonly #list = new HeldList();
   /** Settled since results last left; a few of them may still have to wait. */
   #settled: HeldRecord[] = [];
   /** Stored records whose result has left. */
@@ -52,11 +53,14 @@ export abstract class HoldingOperator implements AsyncOperator {
   #told = MIN_WATERMARK;
   /** Of the results not yet flushed; 0 when unknown. */
   #ingestMs = 0;
+  /** Monotonic clock in ms when the batch at hand came. */
+  #takenMs = 0;
 
-  constructor(context: AsyncOperatorContext, parts: HoldingParts) {
+  constructor(context: AsyncOperatorContext, { exit, keyed, codec }: HoldingParts) {
     this.context = context;
-    this.#ordered = parts.order === "ordered";
-    this.#codec = heldCodec(parts.codec);
+    this.#exit = exit;
+    this.#keyed = keyed;
+    this.#codec = heldCodec(codec, keyed);
     this.#failures = new FailureHandler(context);
     this.output = new Collector(context.output, context.metrics);
   }
@@ -77,17 +81,27 @@ export abstract class HoldingOperator implements AsyncOperator {
   abstract readonly awaitsCommit: boolean;
   abstract acknowledge(): void;
   abstract close(): void;
+  protected abstract readonly calls: CallCounts;
   /** Takes what came from outside. */
   protected abstract advanceCalls(): void;
 
   // Records
 
   get held(): number {
-    return this.#list.size;
+    return this.list.size;
+  }
+
+  get requests(): RequestFigures {
+    const { inFlight, retries, timeouts } = this.calls;
+    const { first, size } = this.list;
+    const oldestMs = first === undefined ? null : this.context.clock.monotonicMs() - first.takenMs;
+    const { operator } = this.context;
+    return { operator, inFlight, held: size, oldestMs, retries, timeouts };
   }
 
   onBatch(batch: Batch): void {
     this.context.metrics.recordsIn += batch.values.length;
+    this.#takenMs = this.context.clock.monotonicMs();
     this.take(batch);
     this.#release();
   }
@@ -109,23 +123,30 @@ export abstract class HoldingOperator implements AsyncOperator {
 
   /** Whether the result of a record that comes now may leave before those that are held. */
   protected get mayPass(): boolean {
-    const { first } = this.#list;
-    return first === undefined || (!this.#ordered && first.watermark === this.#watermark);
+    return this.#exit.mayPass(this);
   }
 
   protected hold(batch: Batch, index: number): HeldRecord {
     const { keyGroups, lineage } = this.context;
+    const key = this.#keyed ? (batch.keys as unknown[])[index] : undefined;
+    const keyGroup = this.#keyed ? keyGroupOf(key) : keyGroups.first;
     const stored = {
+      key,
       record: batch.values[index],
       timestamp: batch.timestamps?.[index],
       watermark: this.#watermark,
     };
-    const held = new HeldRecord(stored, lineage, ++this.#seq, keyGroups.first);
+    const held = new HeldRecord(stored, lineage, ++this.#seq, keyGroup, this.#takenMs);
     held.ingestMs = batch.ingestMs;
     if (batch.traces !== undefined) held.trace = batch.traces.find((mark) => mark.index === index);
-    this.#list.append(held);
+    this.#append(held);
     this.#unstored++;
     return held;
+  }
+
+  #append(held: HeldRecord): void {
+    this.list.append(held);
+    this.#exit.hold?.(held);
   }
 
   /** @param outcome the result, or the error of a record that failed */
@@ -147,55 +168,32 @@ export abstract class HoldingOperator implements AsyncOperator {
 
   /** Lets go of everything that may leave, and tells the watermarks between. */
   #release(): void {
-    if (this.#ordered) this.#releaseInOrder();
-    else this.#releaseSegments();
+    const settled = this.#settled;
+    if (settled.length > 0) this.#settled = [];
+    this.#exit.release(this, settled);
     this.#flush();
   }
 
-  #releaseInOrder(): void {
-    for (let held = this.#list.first; held !== undefined; held = this.#list.first) {
-      this.#tell(held.watermark);
-      if (!held.isSettled) break;
-      this.#leave(held);
-    }
-    this.#settled.length = 0;
-    if (this.#list.size === 0) this.#tell(this.#watermark);
+  // Exit
+
+  get watermark(): number {
+    return this.#watermark;
   }
 
-  /** A segment is what stands between two watermarks; only the first one's results may leave. */
-  #releaseSegments(): void {
-    const settled = this.#settled;
-    if (settled.length > 0) this.#settled = [];
-    let { first } = this.#list;
-    if (first !== undefined) {
-      const { watermark } = first;
-      this.#tell(watermark);
-      for (let i = 0; i < settled.length; i++)
-        if (settled[i]!.watermark === watermark) this.#leave(settled[i]!);
-      // The next segment becomes the first one: what is settled there has waited for this.
-      for (
-        first = this.#list.first;
-        first !== undefined && first.watermark > this.#told;
-        first = this.#list.first
-      )
-        this.#releaseSegment(first);
-    }
-    if (this.#list.size === 0) this.#tell(this.#watermark);
+  get told(): number {
+    return this.#told;
   }
 
-  #releaseSegment(first: HeldRecord): void {
-    const { watermark } = first;
-    this.#tell(watermark);
-    let held: HeldRecord | undefined = first;
-    while (held !== undefined && held.watermark === watermark) {
-      const { after }: HeldRecord = held;
-      if (held.isSettled) this.#leave(held);
-      held = after;
-    }
+  tell(watermark: number): void {
+    if (watermark <= this.#told) return;
+    this.#flush();
+    this.#told = watermark;
+    this.context.output.onWatermark(watermark);
   }
 
-  #leave(held: HeldRecord): void {
-    this.#list.remove(held);
+  leave(held: HeldRecord): void {
+    this.list.remove(held);
+    held.isGone = true;
     if (held.isStored) this.#gone.push(held);
     else this.#unstored--;
     this.noteIngest(held.ingestMs);
@@ -213,13 +211,6 @@ export abstract class HoldingOperator implements AsyncOperator {
     this.output.trace = undefined;
   }
 
-  #tell(watermark: number): void {
-    if (watermark <= this.#told) return;
-    this.#flush();
-    this.#told = watermark;
-    this.context.output.onWatermark(watermark);
-  }
-
   #flush(): void {
     this.output.flush(this.#ingestMs);
     this.#ingestMs = 0;
@@ -232,7 +223,7 @@ export abstract class HoldingOperator implements AsyncOperator {
 
   // State
 
-  storedRecords(): readonly StateLoad[] {
+  storedState(): readonly StateLoad[] {
     const { keyGroups, operator, startsEmpty } = this.context;
     if (startsEmpty) return [];
     const loads: StateLoad[] = [];
@@ -253,7 +244,7 @@ export abstract class HoldingOperator implements AsyncOperator {
   supply(loads: readonly StateLoad[]): void {
     const records = loads.flatMap((load) => this.#restore(load)).sort(byAcceptance);
     for (const held of records) {
-      this.#list.append(held);
+      this.#append(held);
       this.#watermark = Math.max(this.#watermark, held.watermark);
     }
     if (records.length > 0) this.resume(records);
@@ -262,6 +253,7 @@ export abstract class HoldingOperator implements AsyncOperator {
   #restore({ results, outdated, keyGroup }: StateLoad): HeldRecord[] {
     const entries = results[0] as ReadonlyMap<string, StoredRecord> | undefined;
     if (entries === undefined) return [];
+    const nowMs = this.context.clock.monotonicMs();
     return [...entries].map(([entry, stored]) => {
       const number = parseNumber(decodeKey(entry));
       if (number === undefined)
@@ -269,7 +261,7 @@ export abstract class HoldingOperator implements AsyncOperator {
           operator: this.context.operator,
           entry,
         });
-      const held = new HeldRecord(stored, number.lineage, number.seq, keyGroup);
+      const held = new HeldRecord(stored, number.lineage, number.seq, keyGroup, nowMs);
       // What an earlier version of the codec wrote is written anew.
       held.isStored = outdated.length === 0;
       if (!held.isStored) this.#unstored++;
@@ -312,10 +304,10 @@ export abstract class HoldingOperator implements AsyncOperator {
   #storeNew(entriesOf: (keyGroup: number) => Map<string, StoredRecord | undefined>): HeldRecord[] {
     const stored: HeldRecord[] = [];
     if (this.#unstored === 0) return stored;
-    for (let held = this.#list.first; held !== undefined; held = held.after) {
+    for (let held = this.list.first; held !== undefined; held = held.after) {
       if (held.isStored) continue;
-      const { record, timestamp, watermark } = held;
-      entriesOf(held.keyGroup).set(encodeKey(held.number), { record, timestamp, watermark });
+      const { key, record, timestamp, watermark } = held;
+      entriesOf(held.keyGroup).set(encodeKey(held.number), { key, record, timestamp, watermark });
       held.isStored = true;
       stored.push(held);
     }

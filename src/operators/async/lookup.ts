@@ -15,9 +15,11 @@ import { EngineError, toError } from "../../core/errors.ts";
 import { UnsupportedKeyError } from "../../core/key-group.ts";
 import { AsyncFunctionError } from "../stateless-operator.ts";
 import type { AsyncOperator, AsyncOperatorContext } from "./async-operator.ts";
-import { type Attempt, type Caller, type CallLimits, CallPool } from "./call-pool.ts";
+import type { Attempt } from "./attempt.ts";
+import { type Caller, type CallLimits, CallPool } from "./call-pool.ts";
+import { type AsyncOrder, exitOrder } from "./exit-order.ts";
 import type { HeldRecord } from "./held-record.ts";
-import { type AsyncOrder, HoldingOperator } from "./holding-operator.ts";
+import { HoldingOperator } from "./holding-operator.ts";
 import { type CacheLimits, LookupCache } from "./lookup-cache.ts";
 
 /** What a loader may know of the call that it makes. */
@@ -81,7 +83,7 @@ interface KeyLoad {
 
 class LookupOperator extends HoldingOperator implements Caller<KeyLoad> {
   readonly #definition: LookupDefinition;
-  readonly #calls: CallPool<KeyLoad>;
+  protected readonly calls: CallPool<KeyLoad>;
   readonly #cache: LookupCache | undefined;
   /** Records that wait for a key, by the keys that are under way. */
   readonly #loading = new Map<unknown, HeldRecord[]>();
@@ -89,21 +91,21 @@ class LookupOperator extends HoldingOperator implements Caller<KeyLoad> {
   #next: KeyLoad = { keys: [], waiting: [] };
 
   constructor(context: AsyncOperatorContext, definition: LookupDefinition) {
-    super(context, definition);
+    super(context, { exit: exitOrder(definition.order), keyed: false, codec: definition.codec });
     this.#definition = definition;
     this.#cache = definition.cache === undefined ? undefined : new LookupCache(definition.cache);
     const { operator, clock } = context;
     const { limits } = definition;
-    this.#calls = new CallPool({ operator, limits, clock, caller: this, wake: () => context.wake() });
+    this.calls = new CallPool({ operator, limits, clock, caller: this, wake: () => context.wake() });
   }
 
   get isFull(): boolean {
     const { capacity, limits } = this.#definition;
-    return this.held >= capacity || this.#calls.size >= limits.concurrency;
+    return this.held >= capacity || this.calls.size >= limits.concurrency;
   }
 
   get isDue(): boolean {
-    return this.#calls.isDue || this.hasSettled;
+    return this.calls.isDue || this.hasSettled;
   }
 
   /** Looking up is repeatable: nothing waits for a commit. */
@@ -174,7 +176,7 @@ class LookupOperator extends HoldingOperator implements Caller<KeyLoad> {
     const load = this.#next;
     if (load.keys.length === 0) return;
     this.#next = { keys: [], waiting: [] };
-    this.#calls.submit(load);
+    this.calls.submit(load);
   }
 
   protected resume(records: readonly HeldRecord[]): void {
@@ -237,13 +239,13 @@ class LookupOperator extends HoldingOperator implements Caller<KeyLoad> {
   }
 
   protected advanceCalls(): void {
-    this.#calls.advance();
+    this.calls.advance();
   }
 
   acknowledge(): void {}
 
   close(): void {
-    this.#calls.close();
+    this.calls.close();
   }
 }
 

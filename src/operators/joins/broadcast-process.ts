@@ -12,8 +12,8 @@ import type { StateDescriptors } from "../../state/descriptors.ts";
 import { NO_KEY } from "../../state/key-scope.ts";
 import type { StateHandles } from "../../state/keyed-state.ts";
 import type { Timer } from "../../time/timer-member.ts";
-import { type ContextPort, CurrentContext, EmittingContext } from "../current-context.ts";
-import { eventTimeOf } from "../keyed-operator.ts";
+import type { ContextPort } from "../context-port.ts";
+import { CurrentContext, callOnTimer, EmittingContext } from "../current-context.ts";
 import type { Emits, FiredTimer, ProcessContext } from "../keyed-process.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../operator.ts";
 import { TwoInputOperator } from "../two-input-operator.ts";
@@ -178,11 +178,8 @@ class BroadcastProcessOperator<
   }
 
   protected fire(timer: Timer): void {
-    const current = this.#current;
-    current.key = this.#decoded.of(timer.key) as K;
-    current.timestamp = eventTimeOf(timer);
-    const fired: FiredTimer = { kind: timer.kind as FiredTimer["kind"], time: timer.time };
-    this.refusePromise(this.#definition.onTimer?.(fired, current), "onTimer");
+    const key = this.#decoded.of(timer.key);
+    this.refusePromise(callOnTimer(this.#definition, this.#current, key, timer), "onTimer");
   }
 
   // Broadcast state goes the way of the keyed state

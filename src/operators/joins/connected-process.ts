@@ -3,8 +3,8 @@
 import type { Batch } from "../../core/batch.ts";
 import type { StateDescriptors } from "../../state/descriptors.ts";
 import type { Timer } from "../../time/timer-member.ts";
-import { type ContextPort, CurrentContext } from "../current-context.ts";
-import { eventTimeOf } from "../keyed-operator.ts";
+import type { ContextPort } from "../context-port.ts";
+import { CurrentContext, callOnTimer } from "../current-context.ts";
 import type { Emits, FiredTimer, ProcessContext } from "../keyed-process.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../operator.ts";
 import { TwoInputOperator } from "../two-input-operator.ts";
@@ -83,11 +83,8 @@ class ConnectedProcessOperator<K, A, B, O, S extends StateDescriptors> extends T
   }
 
   protected fire(timer: Timer): void {
-    const current = this.#current;
-    current.key = this.#decoded.of(timer.key) as K;
-    current.timestamp = eventTimeOf(timer);
-    const fired: FiredTimer = { kind: timer.kind as FiredTimer["kind"], time: timer.time };
-    this.refusePromise(this.#definition.onTimer?.(fired, current), "onTimer");
+    const key = this.#decoded.of(timer.key);
+    this.refusePromise(callOnTimer(this.#definition, this.#current, key, timer), "onTimer");
   }
 }
 

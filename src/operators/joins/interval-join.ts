@@ -22,7 +22,6 @@ import type { Batch } from "../../core/batch.ts";
 import type { Timer } from "../../time/timer-member.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../operator.ts";
 import { TwoInputOperator } from "../two-input-operator.ts";
-import { LATE_TAG } from "../window.ts";
 import { type AnyJoinFunction, CurrentJoin, type DecodeKey } from "./join-context.ts";
 import { comparableTime, joinTime } from "./join-time.ts";
 import { RowsByTime } from "./rows-by-time.ts";
@@ -135,14 +134,13 @@ class IntervalJoinOperator extends TwoInputOperator {
 
   /** Hot. */
   #run({ keys, values, timestamps }: Batch, start: number, own: Side, other: Side): void {
-    const { operator, metrics } = this.context;
+    const { operator } = this.context;
     for (let i = start; i < values.length; i++) {
       const key = (keys as unknown[])[i];
       this.beginRecord(i, key);
       const time = joinTime(operator, timestamps?.[i]);
       if (time <= this.watermark) {
-        metrics.late++;
-        this.side(LATE_TAG)?.emit(values[i], timestamps?.[i]);
+        this.leaveLate(values[i], timestamps?.[i]);
         continue;
       }
       const matched = this.#meet(values[i], time, own, other);

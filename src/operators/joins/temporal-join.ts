@@ -18,7 +18,6 @@ import type { ValueCells } from "../../state/value-state.ts";
 import type { Timer } from "../../time/timer-member.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../operator.ts";
 import { TwoInputOperator } from "../two-input-operator.ts";
-import { LATE_TAG } from "../window.ts";
 import { type AnyJoinFunction, CurrentJoin, type DecodeKey } from "./join-context.ts";
 import { joinTime } from "./join-time.ts";
 import { isRemoval, rowOf } from "./row.ts";
@@ -73,14 +72,12 @@ class TemporalJoinOperator extends TwoInputOperator {
 
   /** Facts. Hot. */
   protected runFirst({ keys, values, timestamps }: Batch, from: number): void {
-    const { operator, metrics } = this.context;
     for (let i = from; i < values.length; i++) {
       const key = (keys as unknown[])[i];
       this.beginRecord(i, key);
-      const time = joinTime(operator, timestamps?.[i]);
+      const time = joinTime(this.context.operator, timestamps?.[i]);
       if (time <= this.watermark) {
-        metrics.late++;
-        this.side(LATE_TAG)?.emit(values[i], timestamps?.[i]);
+        this.leaveLate(values[i], timestamps?.[i]);
         continue;
       }
       this.#facts.add(time, values[i]);

@@ -24,7 +24,7 @@ import type { Timer } from "../../time/timer-member.ts";
 import type { TimerQueue } from "../../time/timer-queue.ts";
 import { KeyedOperatorBase } from "../keyed-operator.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../operator.ts";
-import { LATE_TAG, MissingTimestampError } from "../window.ts";
+import { assumeLaterStretchesEmpty, wantStretches } from "../waiting-stretches.ts";
 import { type AnyAggregate, Frame, type FrameBounds, type FrameEntry, foldCodec } from "./frame.ts";
 
 /** Which records before a record belong to its frame, beside itself; as the words of SQL. */
@@ -81,36 +81,15 @@ class OverOperator extends KeyedOperatorBase {
     else this.#frame = new Frame(this.state, context.operator, aggregate);
     if (this.#inEventTime) {
       this.#waiting = this.state.add("waiting", list<unknown>()) as ListCells<unknown>;
-      this.#assumeNewRecordsAreAlone(this.#waiting);
+      if (!context.startsEmpty) assumeLaterStretchesEmpty(this.#waiting, this.eventTimers, itself);
     }
-  }
-
-  /** By the invariant nothing waits behind the last timer: what comes there needs no fetch. */
-  #assumeNewRecordsAreAlone(waiting: ListCells<unknown>): void {
-    if (this.context.startsEmpty) return;
-    let last = Number.NEGATIVE_INFINITY;
-    this.eventTimers.forEach(({ namespace, time }) => {
-      if (namespace === undefined) last = Math.max(last, time);
-    });
-    waiting.assumeCompleteAbove(last);
   }
 
   // Records
 
   protected override wantBatch(batch: Batch): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined) {
-      super.wantBatch(batch);
-      return;
-    }
-    const keys = batch.keys as unknown[];
-    for (let i = 0; i < keys.length; i++) {
-      const timestamp = batch.timestamps?.[i];
-      // The others are late, or refused when they are processed.
-      if (timestamp === undefined || !(timestamp > this.watermark)) continue;
-      waiting.useNamespace(timestamp);
-      waiting.want(keys[i]);
-    }
+    if (this.#waiting === undefined) super.wantBatch(batch);
+    else wantStretches(this.#waiting, batch, this.watermark, itself);
   }
 
   /** Hot. */
@@ -121,22 +100,18 @@ class OverOperator extends KeyedOperatorBase {
       const key = keys[i];
       this.beginRecord(i, key);
       const timestamp = timestamps === undefined ? undefined : timestamps[i];
-      if (this.#inEventTime) this.#takeLater(values[i], key, timestamp);
+      if (this.#inEventTime) this.#takeLater(values[i], key, this.timestampOf(timestamp));
       else this.#take(values[i], Math.max(this.nowMs, this.#frame?.newest ?? 0), timestamp);
     }
   }
 
-  #takeLater(record: unknown, key: unknown, timestamp: number | undefined): void {
-    const { operator, metrics, onError } = this.context;
-    if (timestamp === undefined || !Number.isFinite(timestamp))
-      throw new MissingTimestampError(operator, timestamp);
+  #takeLater(record: unknown, key: unknown, timestamp: number): void {
     if (timestamp <= this.watermark) {
-      metrics.late++;
-      this.side(LATE_TAG)?.emit(record, timestamp);
+      this.leaveLate(record, timestamp);
       return;
     }
     // A record that cannot be added is found out while it is alone, so that it takes no other one with it.
-    if (onError !== "fail") this.#aggregate.add(this.#aggregate.create(), record);
+    if (this.context.onError !== "fail") this.#aggregate.add(this.#aggregate.create(), record);
     const waiting = this.#waiting as ListCells<unknown>;
     waiting.useNamespace(timestamp);
     waiting.append(record);
@@ -244,6 +219,11 @@ class OverOperator extends KeyedOperatorBase {
     waiting.useNamespace(time);
     return waiting;
   }
+}
+
+/** Records of different times wait apart. */
+function itself(timestamp: number): number {
+  return timestamp;
 }
 
 /** Nothing ever leaves the frame. */

@@ -1,110 +1,60 @@
 // Matcher — moves the partial matches of one key on by one record, or by time, and says what they come to.
 //
-// Owns:      which runs are alive, which matches are held back, and what a skip strategy rules out.
-// Does not:  store anything by itself: MatchBuffer has the records, `runs` the runs; both are written when a key is closed.
-//
-// Runs are visited in the order of their numbers, which do not depend on what was stored or fetched in between.
-import type { MapCells } from "../../state/map-state.ts";
-import { PatternSkipError } from "./errors.ts";
+// Owns:      how a run takes a record, passes it over, or ends.
+// Does not:  store anything: MatchBuffer has the records, RunSet the runs; both are written when a key is closed. Tell
+//            matches: Completions does, as far as the skip strategy allows.
+import { Completions } from "./completions.ts";
 import type { MatchBuffer } from "./match-buffer.ts";
+import type { MatcherOptions, MatcherOutput } from "./matcher-options.ts";
 import type { Guard, Place, Places } from "./place.ts";
 import { deadlineOf, HELD, type Run } from "./run.ts";
-import { type SkipStrategy, skipBound, type Taken } from "./skip-strategy.ts";
+import { RunSet } from "./run-set.ts";
 import { Verdicts } from "./verdicts.ts";
-
-/** What a matcher finds; entries are valid until the call returns. */
-export interface MatcherOutput {
-  /** @param timestamp of its last record, or when the time of a trailing absence was over; epoch ms */
-  onMatch(entry: number, timestamp: number): void;
-  /** A match that cannot be told; where it returns, the match is dropped and rules nothing out. */
-  onUnskippable(entry: number, timestamp: number, error: PatternSkipError): void;
-  /** @param timestamp when its time was over, epoch ms */
-  onTimedOut(run: Run, timestamp: number): void;
-  /** A condition answered with an object. */
-  refuse(result: unknown): void;
-}
-
-export interface MatcherOptions {
-  readonly operator: string;
-  readonly places: Places;
-  readonly names: readonly string[];
-  readonly withinMs: number | undefined;
-  readonly skip: SkipStrategy;
-  readonly runs: MapCells<number, Run>;
-  readonly buffer: MatchBuffer;
-  readonly output: MatcherOutput;
-}
 
 /** Flag of a run behind whose last record another one has passed. */
 const PASSED = 1;
 
-interface Completion {
-  readonly entry: number;
-  readonly start: number;
-  readonly startMs: number;
-}
-
 export class Matcher {
-  readonly #options: MatcherOptions;
+  readonly #places: Places;
+  readonly #withinMs: number | undefined;
+  readonly #output: MatcherOutput;
   readonly #buffer: MatchBuffer;
   readonly #verdicts: Verdicts;
+  readonly #runs: RunSet;
+  readonly #completions: Completions;
   readonly #nameIndex: ReadonlyMap<string, number>;
   /** Some run may have a deadline. */
   readonly #hasLimits: boolean;
-  /** As they were when the key was opened, ascending. */
-  #stored: Run[] = [];
-  /** Ascending by id; runs that moved on keep theirs. */
-  #runs: Run[] = [];
   #forked: Run[] = [];
-  #nextId = 1;
-  #completions: Completion[] = [];
   readonly #continued = new Set<number>();
 
   constructor(options: MatcherOptions) {
-    this.#options = options;
-    this.#buffer = options.buffer;
-    this.#verdicts = new Verdicts(options.places.conditions, options.buffer, options.output.refuse);
-    this.#nameIndex = new Map(options.names.map((name, index) => [name, index]));
-    this.#hasLimits =
-      options.withinMs !== undefined || options.places.all.some(({ gapMs }) => gapMs !== undefined);
+    const { places, withinMs, output, buffer, names } = options;
+    this.#places = places;
+    this.#withinMs = withinMs;
+    this.#output = output;
+    this.#buffer = buffer;
+    this.#verdicts = new Verdicts(places.conditions, buffer, output.refuse);
+    this.#runs = new RunSet(options.runs, buffer);
+    this.#nameIndex = new Map(names.map((name, index) => [name, index]));
+    this.#completions = new Completions(options, this.#runs, this.#nameIndex);
+    this.#hasLimits = withinMs !== undefined || places.all.some(({ gapMs }) => gapMs !== undefined);
   }
 
   // Keys
 
   /** Takes the runs of the current key up. */
   open(): void {
-    const stored: Run[] = [];
-    let sorted = true;
-    let last = 0;
-    let highest = 0;
-    for (const run of this.#options.runs.peekAll().values()) {
-      stored.push(run);
-      if (run.id < last) sorted = false;
-      last = run.id;
-      highest = Math.max(highest, run.id, run.entry);
-    }
-    if (!sorted) stored.sort((a, b) => a.id - b.id);
-    this.#stored = stored;
-    this.#runs = stored;
+    this.#runs.open();
     // A condition or function that threw may have left something behind.
     this.#forked = [];
-    this.#completions = [];
-    // Records have numbers below those of their entries, so runs know every number in use.
-    this.#nextId = highest + 1;
+    this.#completions.forget();
     this.#buffer.open();
   }
 
   /** Writes what has changed since {@link open}. */
   close(): void {
-    const { runs } = this.#options;
-    let i = 0;
-    for (const run of this.#runs) {
-      for (; i < this.#stored.length && (this.#stored[i] as Run).id < run.id; i++)
-        runs.delete((this.#stored[i] as Run).id);
-      if (this.#stored[i]?.id !== run.id) runs.set(run.id, run);
-      else if (this.#stored[i++] !== run) runs.set(run.id, run);
-    }
-    for (; i < this.#stored.length; i++) runs.delete((this.#stored[i] as Run).id);
+    this.#runs.close();
     this.#buffer.close();
   }
 
@@ -112,20 +62,20 @@ export class Matcher {
   get nextDeadline(): number {
     let next = Number.POSITIVE_INFINITY;
     if (!this.#hasLimits) return next;
-    for (const run of this.#runs) next = Math.min(next, this.#deadline(run));
+    for (const run of this.#runs.all) next = Math.min(next, this.#deadline(run));
     return next;
   }
 
   /** Matches wait for others that began earlier. */
   get held(): boolean {
-    return this.#options.skip.kind !== "noSkip" && this.#runs.some((run) => run.place === HELD);
+    return this.#completions.held;
   }
 
   // Time
 
   /** Ends the runs whose time is over at `time`, in the order of their deadlines. */
   expire(time: number): void {
-    const over = this.#runs.filter((run) => this.#deadline(run) <= time);
+    const over = this.#runs.all.filter((run) => this.#deadline(run) <= time);
     if (over.length === 0) return;
     over.sort((a, b) => this.#deadline(a) - this.#deadline(b) || a.id - b.id);
     for (let i = 0; i < over.length; ) {
@@ -133,7 +83,7 @@ export class Matcher {
       const ended = new Set<Run>();
       for (; i < over.length && this.#deadline(over[i] as Run) === deadline; i++) ended.add(over[i] as Run);
       this.#end(ended, deadline);
-      this.#conclude(deadline);
+      this.#completions.conclude(deadline);
     }
   }
 
@@ -143,35 +93,31 @@ export class Matcher {
    * @param time earliest timestamp of the matches that were held back, in epoch ms
    */
   finish(time: number): void {
-    this.#runs = this.#runs.filter((run) => {
-      if (run.place !== HELD) this.#buffer.release(run.entry);
-      return run.place === HELD;
-    });
-    this.#conclude(time);
+    this.#runs.keep((run) => run.place === HELD);
+    this.#completions.conclude(time);
   }
 
   #end(ended: ReadonlySet<Run>, deadline: number): void {
     // Runs with the same records that wait for different ones are one partial match.
     const told = new Set<number>();
-    this.#runs = this.#runs.filter((run) => {
+    this.#runs.keep((run) => {
       // A match that was told before may have ruled out some of those that end.
       if (!ended.has(run)) return true;
-      if (this.#place(run)?.kind === "absence") this.#complete(run.entry, run.start, run.startMs);
+      if (this.#place(run)?.kind === "absence") this.#completions.add(run.entry, run.start, run.startMs);
       else if (!told.has(run.entry)) {
         told.add(run.entry);
-        this.#options.output.onTimedOut(run, deadline);
+        this.#output.onTimedOut(run, deadline);
       }
-      this.#buffer.release(run.entry);
       return false;
     });
   }
 
   #deadline(run: Run): number {
-    return deadlineOf(run, this.#place(run), this.#options.withinMs);
+    return deadlineOf(run, this.#place(run), this.#withinMs);
   }
 
   #place(run: Run): Place | undefined {
-    return run.place === HELD ? undefined : this.#options.places.all[run.place];
+    return run.place === HELD ? undefined : this.#places.all[run.place];
   }
 
   // Records
@@ -184,22 +130,22 @@ export class Matcher {
    */
   take(record: unknown, time: number, timestamp: number | undefined, nowMs: number): void {
     this.#verdicts.begin(record, timestamp, nowMs);
-    const event = this.#nextId++;
+    const event = this.#runs.takeId();
     this.#buffer.beginRecord(event, record);
     if (this.#continued.size > 0) this.#continued.clear();
-    const before = this.#runs;
+    const before = this.#runs.all;
     if (before.length > 0) {
       const kept: Run[] = [];
       for (const run of before) this.#offer(run, time, kept);
-      this.#runs = kept;
+      this.#runs.all = kept;
     }
-    for (const place of this.#options.places.initial)
+    for (const place of this.#places.initial)
       if (this.#begins(place)) this.#move(place, 0, event, time, time, undefined, undefined);
     if (this.#forked.length > 0) {
-      this.#runs = this.#runs.length === 0 ? this.#forked : this.#runs.concat(this.#forked);
+      this.#runs.add(this.#forked);
       this.#forked = [];
     }
-    this.#conclude(time);
+    this.#completions.conclude(time);
     this.#buffer.endRecord();
   }
 
@@ -215,7 +161,7 @@ export class Matcher {
       return;
     }
     if (place.kind === "departure") {
-      this.#complete(run.entry, run.start, run.startMs);
+      this.#completions.add(run.entry, run.start, run.startMs);
       this.#buffer.release(run.entry);
       return;
     }
@@ -279,16 +225,16 @@ export class Matcher {
     kept: Run[] | undefined,
   ): void {
     const { next } = place;
-    const entry = this.#buffer.append(this.#nextId, previous, this.#nameIndex.get(place.name) as number);
+    const entry = this.#buffer.append(this.#runs.nextId, previous, this.#nameIndex.get(place.name) as number);
     const { id } = entry;
-    if (id === this.#nextId) this.#nextId++;
+    if (id === this.#runs.nextId) this.#runs.takeId();
     let identity = mover?.id;
     for (let i = 0; i < next.length; i++) {
       const target = (next[i] as Place).id;
       // Ways that differ in nothing but how the pattern is read are one.
-      if (!this.#isNew(id * this.#options.places.all.length + target)) continue;
+      if (!this.#isNew(id * this.#places.all.length + target)) continue;
       const moved = {
-        id: identity ?? this.#nextId++,
+        id: identity ?? this.#runs.takeId(),
         place: target,
         flags: 0,
         entry: id,
@@ -301,7 +247,7 @@ export class Matcher {
       identity = undefined;
       entry.references++;
     }
-    if (place.accepts && this.#isNew(-id)) this.#complete(id, start, startMs);
+    if (place.accepts && this.#isNew(-id)) this.#completions.add(id, start, startMs);
     // It was wanted by nobody new, and has nobody else.
     if (entry.references === 0) {
       entry.references = 1;
@@ -313,89 +259,5 @@ export class Matcher {
     if (this.#continued.has(continuation)) return false;
     this.#continued.add(continuation);
     return true;
-  }
-
-  // Matches
-
-  #complete(entry: number, start: number, startMs: number): void {
-    this.#buffer.retain(entry);
-    this.#completions.push({ entry, start, startMs });
-  }
-
-  /** Tells the matches that are complete, as far as those that began earlier allow. */
-  #conclude(timestamp: number): void {
-    if (this.#completions.length > 1) this.#sortCompletions();
-    const completions = this.#completions;
-    if (this.#options.skip.kind === "noSkip") {
-      if (completions.length === 0) return;
-      this.#completions = [];
-      for (const { entry } of completions) {
-        this.#options.output.onMatch(entry, timestamp);
-        this.#buffer.release(entry);
-      }
-      return;
-    }
-    if (completions.length > 0) {
-      this.#completions = [];
-      const held = completions.map(({ entry, start, startMs }) => {
-        return { id: this.#nextId++, place: HELD, flags: 0, entry, start, startMs, lastMs: timestamp };
-      });
-      this.#runs = this.#runs.concat(held);
-    }
-    this.#releaseHeld(timestamp);
-  }
-
-  #releaseHeld(timestamp: number): void {
-    for (;;) {
-      let first: Run | undefined;
-      let earliest = Number.POSITIVE_INFINITY;
-      for (const run of this.#runs) {
-        if (run.place !== HELD) earliest = Math.min(earliest, run.start);
-        else if (first === undefined || run.start < first.start) first = run;
-      }
-      if (first === undefined || first.start > earliest) return;
-      this.#tell(first, timestamp);
-    }
-  }
-
-  #tell(match: Run, timestamp: number): void {
-    const { operator, skip, output } = this.#options;
-    const bound = skipBound(skip, this.#buffer.taken(match.entry));
-    const knownMs = Math.max(timestamp, match.lastMs);
-    if (bound === "missing") output.onUnskippable(match.entry, knownMs, new PatternSkipError(operator, skip));
-    else output.onMatch(match.entry, knownMs);
-    this.#runs = this.#runs.filter((run) => {
-      const stays = run !== match && (typeof bound !== "number" || run.start >= bound);
-      if (!stays) this.#buffer.release(run.entry);
-      return stays;
-    });
-  }
-
-  /**
-   * By beginning, then by the records that were taken: which one is first must not depend on how runs were visited.
-   * Those that have the same records are one.
-   */
-  #sortCompletions(): void {
-    const known = new Map<number, Taken[]>();
-    for (const { entry } of this.#completions)
-      if (!known.has(entry)) known.set(entry, this.#buffer.taken(entry));
-      else this.#buffer.release(entry);
-    const different = this.#completions.filter(({ entry }, i, all) => {
-      return known.size === all.length || all.findIndex((other) => other.entry === entry) === i;
-    });
-    const taken = (entry: number): Taken[] => known.get(entry) as Taken[];
-    this.#completions = different.sort(
-      (a, b) => a.start - b.start || this.#compare(taken(a.entry), taken(b.entry)),
-    );
-  }
-
-  #compare(a: readonly Taken[], b: readonly Taken[]): number {
-    for (let i = 0; i < Math.min(a.length, b.length); i++) {
-      const [one, other] = [a[i] as Taken, b[i] as Taken];
-      if (one.event !== other.event) return one.event - other.event;
-      if (one.name !== other.name)
-        return (this.#nameIndex.get(one.name) as number) - (this.#nameIndex.get(other.name) as number);
-    }
-    return a.length - b.length;
   }
 }

@@ -22,7 +22,7 @@
 //   Q2  Stopping after any commit and going on from storage gives the same results as never stopping.
 //   Q3  Without partial matches and waiting records nothing is stored, and no timer is left.
 import type { Batch } from "../../core/batch.ts";
-import { MAX_WATERMARK, MIN_WATERMARK } from "../../core/batch.ts";
+import { MAX_WATERMARK } from "../../core/batch.ts";
 import { type Codec, msgpackCodec } from "../../core/codec.ts";
 import { list, map } from "../../state/descriptors.ts";
 import type { ListCells } from "../../state/list-state.ts";
@@ -31,53 +31,15 @@ import type { Timer } from "../../time/timer-member.ts";
 import type { TimerQueue } from "../../time/timer-queue.ts";
 import { KeyedOperatorBase } from "../keyed-operator.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../operator.ts";
-import type { SideTag } from "../side-tag.ts";
-import { LATE_TAG, MissingTimestampError } from "../window.ts";
+import { assumeLaterStretchesEmpty, wantStretches } from "../waiting-stretches.ts";
 import { entryCodec, MatchBuffer, type StoredEntry } from "./match-buffer.ts";
+import { CurrentMatch } from "./match-context.ts";
 import { Matcher } from "./matcher.ts";
+import { type PatternDefinition, TIMED_OUT_TAG, type TimedOutMatch } from "./pattern-definition.ts";
 import { unroll } from "./place.ts";
 import { type Run, runCodec } from "./run.ts";
-import { type CapturesByName, captureNames, type PatternShape } from "./stage.ts";
+import { captureNames } from "./stage.ts";
 import { lookTime, stretchOf, takeDue, type Waiting, type WaitingRecord, waitingCodec } from "./waiting.ts";
-
-/** Tag of the side output that carries the partial matches whose time was over. */
-export const TIMED_OUT_TAG = "timed-out";
-
-/** A partial match whose time was over before it was complete. */
-export interface TimedOutMatch<C> {
-  /** What it had, by stage; empty arrays for stages that it had not reached. */
-  readonly captures: C;
-  /** Of its first record, in epoch ms; in processing time when that came. */
-  readonly startTimestamp: number;
-  /** When its time was over, in epoch ms. */
-  readonly timestamp: number;
-}
-
-/** What the function of a pattern sees beside the match: one object per operator instance, valid until it returns. */
-export interface MatchContext<K> {
-  readonly key: K;
-  /**
-   * Event time of the result in epoch ms: of the record with which the match was known, or when the time of an absence
-   * was over. In processing time that of the record, if it has one.
-   */
-  readonly timestamp: number | undefined;
-  /** Later records are strictly newer, in epoch ms. */
-  readonly watermark: number;
-  /** Wall clock in epoch ms. */
-  readonly nowMs: number;
-  /** Sends a value to a side output, with {@link timestamp}. */
-  side<T>(tag: SideTag<T>, value: T): void;
-}
-
-export interface PatternDefinition {
-  readonly shape: PatternShape;
-  readonly time: "event" | "processing";
-  /** Of the records. Default: MessagePack for any plain data. */
-  readonly codec: Codec<unknown> | undefined;
-  readonly select: (match: CapturesByName, context: MatchContext<unknown>) => unknown;
-  /** From the engine's key to the user's, where they differ. */
-  readonly decodeKey: ((key: unknown) => unknown) | undefined;
-}
 
 const DEADLINE = "within";
 const END = "end";
@@ -106,8 +68,6 @@ class PatternOperator extends KeyedOperatorBase {
   #byTime = false;
   /** The record that is being taken in event time. */
   #taking: unknown = undefined;
-  /** The last watermark before the end of the input: nothing that is emitted may be older. */
-  #reached: number;
 
   constructor(context: KeyedOperatorContext, definition: PatternDefinition) {
     super(context);
@@ -117,8 +77,6 @@ class PatternOperator extends KeyedOperatorBase {
     this.#inEventTime = time === "event";
     this.#goesOn = context.onError !== "fail";
     this.#timers = this.#inEventTime ? this.eventTimers : this.processingTimers;
-    // Stopped within the end of the input, the watermark before it is forgotten: then matches keep their own time.
-    this.#reached = context.watermark === MAX_WATERMARK ? MIN_WATERMARK : context.watermark;
     const names = captureNames(shape.stages);
     const cells = <V>(name: string, codec: Codec<V>): MapCells<number, V> =>
       this.state.add(name, map<number, V>({ codec })) as MapCells<number, V>;
@@ -148,22 +106,9 @@ class PatternOperator extends KeyedOperatorBase {
     if (this.#inEventTime) {
       const pending = list({ codec: waitingCodec(definition.codec) });
       this.#pending = this.state.add("pending", pending) as ListCells<Waiting>;
-      this.#assumeNewRecordsAreAlone();
+      if (!context.startsEmpty) assumeLaterStretchesEmpty(this.#pending, this.eventTimers, stretchOf);
     }
-    this.#current = new CurrentMatch((tag, value, timestamp) => {
-      this.checkInside("side");
-      this.side(tag)?.emit(value, timestamp);
-    });
-  }
-
-  /** By the invariant nothing is pending behind the stretch of the last timer: what waits there needs no fetch. */
-  #assumeNewRecordsAreAlone(): void {
-    if (this.context.startsEmpty) return;
-    let last = Number.NEGATIVE_INFINITY;
-    this.eventTimers.forEach(({ namespace, time }) => {
-      if (namespace === undefined) last = Math.max(last, stretchOf(time));
-    });
-    this.#pending?.assumeCompleteAbove(last);
+    this.#current = new CurrentMatch(this.contextPort().side);
   }
 
   protected override get firesProcessingTimersAtEnd(): boolean {
@@ -171,7 +116,6 @@ class PatternOperator extends KeyedOperatorBase {
   }
 
   protected override onEnter(): void {
-    if (this.watermark !== MAX_WATERMARK) this.#reached = this.watermark;
     this.#current.watermark = this.watermark;
     this.#current.nowMs = this.nowMs;
   }
@@ -179,19 +123,8 @@ class PatternOperator extends KeyedOperatorBase {
   // Records
 
   protected override wantBatch(batch: Batch): void {
-    const pending = this.#pending;
-    if (pending === undefined) {
-      super.wantBatch(batch);
-      return;
-    }
-    const keys = batch.keys as unknown[];
-    for (let i = 0; i < keys.length; i++) {
-      const timestamp = batch.timestamps?.[i];
-      // The others are late, or refused when they are processed.
-      if (timestamp === undefined || !(timestamp > this.watermark)) continue;
-      pending.useNamespace(stretchOf(timestamp));
-      pending.want(keys[i]);
-    }
+    if (this.#pending === undefined) super.wantBatch(batch);
+    else wantStretches(this.#pending, batch, this.watermark, stretchOf);
   }
 
   /** Hot. */
@@ -202,19 +135,19 @@ class PatternOperator extends KeyedOperatorBase {
     for (let i = from; i < values.length; i++) {
       const key = keys[i];
       this.beginRecord(i, key);
-      const timestamp = timestamps?.[i];
-      if (pending === undefined) this.#takeNow(values[i], timestamp);
-      else if (timestamp === undefined || !Number.isFinite(timestamp))
-        throw new MissingTimestampError(this.context.operator, timestamp);
-      else if (timestamp > this.watermark) {
-        pending.useNamespace(stretchOf(timestamp));
-        pending.append([timestamp, values[i]]);
-        this.eventTimers.register(undefined, key, lookTime(timestamp, this.watermark));
-      } else {
-        this.context.metrics.late++;
-        this.side(LATE_TAG)?.emit(values[i], timestamp);
-      }
+      if (pending === undefined) this.#takeNow(values[i], timestamps?.[i]);
+      else this.#takeLater(pending, key, values[i], this.timestampOf(timestamps?.[i]));
     }
+  }
+
+  #takeLater(pending: ListCells<Waiting>, key: unknown, record: unknown, timestamp: number): void {
+    if (timestamp <= this.watermark) {
+      this.leaveLate(record, timestamp);
+      return;
+    }
+    pending.useNamespace(stretchOf(timestamp));
+    pending.append([timestamp, record]);
+    this.eventTimers.register(undefined, key, lookTime(timestamp, this.watermark));
   }
 
   #takeNow(record: unknown, timestamp: number | undefined): void {
@@ -270,7 +203,7 @@ class PatternOperator extends KeyedOperatorBase {
       if (timer.namespace === DEADLINE) this.#matcher.expire(timer.time);
       else {
         this.#matcher.expire(Number.MAX_VALUE);
-        this.#matcher.finish(this.#reached + 1);
+        this.#matcher.finish(this.lastWatermark + 1);
       }
     });
     this.#close();
@@ -380,21 +313,5 @@ class PatternOperator extends KeyedOperatorBase {
     const captures = this.#buffer.match(run.entry);
     const timedOut: TimedOutMatch<unknown> = { captures, startTimestamp: run.startMs, timestamp };
     side.emit(timedOut, this.#inEventTime ? timestamp : undefined);
-  }
-}
-
-class CurrentMatch implements MatchContext<unknown> {
-  key: unknown = undefined;
-  timestamp: number | undefined = undefined;
-  watermark = 0;
-  nowMs = 0;
-  readonly #side: (tag: string, value: unknown, timestamp: number | undefined) => void;
-
-  constructor(side: (tag: string, value: unknown, timestamp: number | undefined) => void) {
-    this.#side = side;
-  }
-
-  side<T>(tag: SideTag<T>, value: T): void {
-    this.#side(tag.tag, value, this.timestamp);
   }
 }

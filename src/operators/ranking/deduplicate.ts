@@ -8,13 +8,13 @@
 //   R3  What deduplicate emits is, for each key, the first or last record by event time or arrival: as changes, of those
 //       that came so far; as appended records, once, of those that were not late. Also after stops and restores.
 import { isDeepStrictEqual } from "node:util";
-import { type Batch, MAX_WATERMARK, MIN_WATERMARK } from "../../core/batch.ts";
+import { type Batch, MAX_WATERMARK } from "../../core/batch.ts";
 import { type Codec, msgpackCodec } from "../../core/codec.ts";
 import { insert, isAddition, remove, updateAfter, updateBefore } from "../change.ts";
+import { afterWatermark } from "../event-time.ts";
 import { isChange } from "../joins/row.ts";
 import { KeyedOperatorBase } from "../keyed-operator.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../operator.ts";
-import { MissingTimestampError } from "../window.ts";
 import { RowNotFoundError } from "./row-errors.ts";
 import { SortedRows } from "./sorted-rows.ts";
 
@@ -47,24 +47,17 @@ class DeduplicateOperator extends KeyedOperatorBase {
   readonly #byTime: boolean;
   readonly #atEnd: boolean;
   readonly #rows: SortedRows<Item>;
-  /** The watermark before the end of the input. */
-  #reached: number;
 
   constructor(context: KeyedOperatorContext, { keep, by, atEnd }: DeduplicateDefinition) {
     super(context);
     this.#keepsFirst = keep === "first";
     this.#byTime = by === "eventTime";
     this.#atEnd = atEnd;
-    this.#reached = context.watermark;
     const entries = this.state.addMapCells<number, readonly unknown[]>(
       "rows",
       msgpackCodec as Codec<readonly unknown[]>,
     );
     this.#rows = new SortedRows(entries, (a, b) => a.at - b.at);
-  }
-
-  protected override onEnter(): void {
-    if (this.watermark !== MAX_WATERMARK) this.#reached = this.watermark;
   }
 
   /** Hot. */
@@ -84,10 +77,7 @@ class DeduplicateOperator extends KeyedOperatorBase {
   }
 
   #itemOf(row: unknown, timestamp: number | undefined): Item {
-    if (!this.#byTime) return { at: 0, row };
-    if (timestamp === undefined || !Number.isFinite(timestamp))
-      throw new MissingTimestampError(this.context.operator, timestamp);
-    return { at: timestamp, row };
+    return { at: this.#byTime ? this.timestampOf(timestamp) : 0, row };
   }
 
   /** A record that stays: only the best one is kept. */
@@ -137,11 +127,6 @@ class DeduplicateOperator extends KeyedOperatorBase {
     this.#rows.clear();
     if (best === undefined) return;
     const { at, row } = best;
-    this.output.emit(row, this.#byTime ? afterWatermark(at, this.#reached) : undefined);
+    this.output.emit(row, this.#byTime ? afterWatermark(at, this.lastWatermark) : undefined);
   }
-}
-
-/** Nothing that is emitted may be behind a watermark that went out before it. */
-export function afterWatermark(timestamp: number, watermark: number): number {
-  return watermark === MIN_WATERMARK ? timestamp : Math.max(timestamp, watermark + 1);
 }

@@ -13,7 +13,6 @@ import type { Timer } from "../../time/timer-member.ts";
 import { isChange } from "../joins/row.ts";
 import { KeyedOperatorBase } from "../keyed-operator.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../operator.ts";
-import { LATE_TAG, MissingTimestampError } from "../window.ts";
 import { ChangeInAppendError } from "./row-errors.ts";
 
 export interface FirstRecordDefinition {
@@ -83,20 +82,17 @@ class EarliestRecord extends KeyedOperatorBase {
   protected run(batch: Batch, from: number): void {
     const { values, timestamps } = batch;
     const keys = batch.keys as unknown[];
-    const { operator, metrics } = this.context;
     for (let i = from; i < values.length; i++) {
       const key = keys[i];
       this.beginRecord(i, key);
       const record = values[i];
-      if (isChange(record)) throw new ChangeInAppendError(operator);
-      const at = timestamps?.[i];
-      if (at === undefined || !Number.isFinite(at)) throw new MissingTimestampError(operator, at);
+      if (isChange(record)) throw new ChangeInAppendError(this.context.operator);
+      const at = this.timestampOf(timestamps?.[i]);
       const seen = this.#seen.get();
       // A repetition of what was emitted, in time or not.
       if (seen !== undefined && at >= seen) continue;
       if (seen !== undefined || at <= this.watermark) {
-        metrics.late++;
-        this.side(LATE_TAG)?.emit(record, at);
+        this.leaveLate(record, at);
         continue;
       }
       const waiting = this.#waiting.peek();

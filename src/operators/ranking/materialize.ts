@@ -9,16 +9,15 @@
 //   R5  When the input ends, materialize emits each row that is left, once, as the last change left it. With intervals it
 //       emits a row that changed in the form that it has when the watermark reaches the end of the interval, or not at
 //       all when the row is gone by then. Also after stops and restores.
-import { type Batch, MAX_WATERMARK, MIN_WATERMARK } from "../../core/batch.ts";
+import { type Batch, MAX_WATERMARK } from "../../core/batch.ts";
 import { type Codec, msgpackCodec } from "../../core/codec.ts";
 import type { ValueCells } from "../../state/value-state.ts";
 import type { Timer } from "../../time/timer-member.ts";
 import { isAddition } from "../change.ts";
+import { afterWatermark } from "../event-time.ts";
 import { isChange } from "../joins/row.ts";
 import { KeyedOperatorBase } from "../keyed-operator.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../operator.ts";
-import { MissingTimestampError } from "../window.ts";
-import { afterWatermark } from "./deduplicate.ts";
 
 export interface MaterializeDefinition {
   /** Rows are also emitted at the end of each such interval of event time, in ms; undefined: at the end of the input. */
@@ -41,18 +40,11 @@ export function materializeOperator(
 class MaterializeOperator extends KeyedOperatorBase {
   readonly #everyMs: number | undefined;
   readonly #row: ValueCells<TableRow>;
-  /** The watermark before the end of the input. */
-  #reached: number;
 
   constructor(context: KeyedOperatorContext, { everyMs }: MaterializeDefinition) {
     super(context);
     this.#everyMs = everyMs;
     this.#row = this.state.addCells("row", msgpackCodec as Codec<TableRow>);
-    this.#reached = context.watermark;
-  }
-
-  protected override onEnter(): void {
-    if (this.watermark !== MAX_WATERMARK) this.#reached = this.watermark;
   }
 
   /** Hot. */
@@ -78,8 +70,7 @@ class MaterializeOperator extends KeyedOperatorBase {
   #dueAfter(at: number | undefined): number {
     const everyMs = this.#everyMs;
     if (everyMs === undefined) return MAX_WATERMARK;
-    if (at === undefined || !Number.isFinite(at)) throw new MissingTimestampError(this.context.operator, at);
-    const seen = this.#reached === MIN_WATERMARK ? at : Math.max(at, this.#reached + 1);
+    const seen = afterWatermark(this.timestampOf(at), this.lastWatermark);
     return (Math.floor(seen / everyMs) + 1) * everyMs - 1;
   }
 
@@ -90,6 +81,6 @@ class MaterializeOperator extends KeyedOperatorBase {
     this.#row.clear();
     const { row, at } = kept;
     if (time !== MAX_WATERMARK) this.output.emit(row, time);
-    else this.output.emit(row, at === undefined ? undefined : afterWatermark(at, this.#reached));
+    else this.output.emit(row, at === undefined ? undefined : afterWatermark(at, this.lastWatermark));
   }
 }

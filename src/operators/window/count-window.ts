@@ -15,11 +15,10 @@ import type { ValueCells } from "../../state/value-state.ts";
 import type { CountAssigner } from "../../time/count-windows.ts";
 import { ALL_OF_TIME } from "../../time/window.ts";
 import { type AlignedAssigner, lastWindowEnd, paneOf, panesOfWindow, sliding } from "../../time/windows.ts";
-import { NotIterableError } from "../flat-map.ts";
 import { KeyedOperatorBase } from "../keyed-operator.ts";
 import type { KeyedOperatorContext } from "../operator.ts";
-import type { SideTag } from "../side-tag.ts";
-import type { WindowFunction, WindowFunctionContext } from "./window-function.ts";
+import { AppliedFunction } from "./applied-function.ts";
+import type { WindowFunction } from "./window-function.ts";
 
 abstract class CountWindowBase extends KeyedOperatorBase {
   readonly #seen: ValueCells<number>;
@@ -113,7 +112,7 @@ export class CountAggregateOperator<T, A, R> extends CountWindowBase {
 
 /** Keeps the records, and hands a window that is complete to a function. */
 export class CountApplyOperator extends CountWindowBase {
-  readonly #apply: WindowFunction<unknown, unknown, unknown>;
+  readonly #function: AppliedFunction;
   readonly #records: ListCells<unknown>;
   readonly #size: number;
   /** Records of a complete window that the next one needs. */
@@ -125,7 +124,9 @@ export class CountApplyOperator extends CountWindowBase {
     apply: WindowFunction<unknown, unknown, unknown>,
   ) {
     super(context, { kind: "count", time: undefined, size, every });
-    this.#apply = apply;
+    this.#function = new AppliedFunction(apply, this.contextPort(), (made) =>
+      this.refusePromise(made, "apply"),
+    );
     this.#size = size;
     this.#shared = Math.max(0, size - every);
     this.#records = this.state.addCellsOf(
@@ -139,20 +140,11 @@ export class CountApplyOperator extends CountWindowBase {
 
   protected complete(_end: number, timestamp: number | undefined): void {
     const all = this.#records.peek();
-    const context: WindowFunctionContext = {
-      pane: { timing: "early", index: 0 },
-      watermark: this.watermark,
-      nowMs: this.nowMs,
-      side: <T>({ tag }: SideTag<T>, value: T) => {
-        this.checkInside("side");
-        this.side(tag)?.emit(value, timestamp);
-      },
-    };
-    const made: unknown = this.#apply(this.state.key, ALL_OF_TIME, all.slice(-this.#size), context);
-    this.refusePromise(made, "apply");
-    if (made === null || made === undefined || !(Symbol.iterator in Object(made)))
-      throw new NotIterableError(this.context.operator, made, "apply");
-    for (const value of made as Iterable<unknown>) this.output.emit(value, timestamp);
+    const { current } = this.#function;
+    current.watermark = this.watermark;
+    current.nowMs = this.nowMs;
+    current.timestamp = timestamp;
+    this.#function.emit(this.state.key, ALL_OF_TIME, all.slice(-this.#size));
     if (this.#shared === 0) this.#records.clear();
     else if (all.length > this.#shared) this.#records.update(all.slice(-this.#shared));
   }

@@ -2,134 +2,24 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MAX_WATERMARK, MIN_WATERMARK } from "../../../src/core/batch.ts";
 import { msgpackCodec } from "../../../src/core/codec.ts";
-import {
-  type AnyAsyncFunction,
-  type AsyncMapDefinition,
-  asyncMapOperator,
-} from "../../../src/operators/async/async-map.ts";
+import { asyncMapOperator } from "../../../src/operators/async/async-map.ts";
 import { AsyncTimeoutError } from "../../../src/operators/async/call-pool.ts";
 import { UserFunctionError } from "../../../src/operators/failure.ts";
 import { NotIterableError } from "../../../src/operators/stateless.ts";
-import { AsyncHarness, type Input } from "./async-harness.ts";
+import { AsyncHarness } from "./async-harness.ts";
+import {
+  definition,
+  finish,
+  inputs,
+  Outside,
+  play,
+  type Step,
+  steps,
+  TIMEOUT_MS,
+  watermarksBefore,
+} from "./campaign.ts";
 
-const RUNS = 300 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
-const TIMEOUT_MS = 1_000;
-
-function definition(fn: AnyAsyncFunction, changes: Partial<AsyncMapDefinition> = {}): AsyncMapDefinition {
-  const retry = { attempts: 1, backoffMs: 0, maxBackoffMs: 0, when: undefined };
-  return {
-    fn,
-    flat: false,
-    order: "ordered",
-    start: "immediately",
-    limits: { concurrency: 100, timeoutMs: TIMEOUT_MS, retry },
-    codec: msgpackCodec,
-    ...changes,
-  };
-}
-
-interface Request {
-  readonly record: number;
-  readonly id: string;
-  readonly attempt: number;
-  readonly signal: AbortSignal;
-  readonly lineage: number;
-  answer(): void;
-  refuse(): void;
-}
-
-/** Answers when it is told to; remembers everything that it was asked. */
-class Outside {
-  readonly asked: Request[] = [];
-  pending: Request[] = [];
-  readonly #lineage: () => number;
-
-  constructor(lineage: () => number = () => 0) {
-    this.#lineage = lineage;
-  }
-
-  readonly ask: AnyAsyncFunction = (record: number, { id, attempt, signal }) =>
-    new Promise<number>((resolve, reject) => {
-      const request: Request = {
-        record,
-        id,
-        attempt,
-        signal,
-        lineage: this.#lineage(),
-        answer: () => resolve(record),
-        refuse: () => reject(new Error(`refused ${record}`)),
-      };
-      this.asked.push(request);
-      this.pending.push(request);
-      signal.addEventListener("abort", () => this.#drop(request));
-    });
-
-  take(choice: number): Request | undefined {
-    if (this.pending.length === 0) return undefined;
-    const request = this.pending[choice % this.pending.length]!;
-    this.#drop(request);
-    return request;
-  }
-
-  #drop(request: Request): void {
-    this.pending = this.pending.filter((other) => other !== request);
-  }
-}
-
-type Step =
-  | { readonly kind: "feed" | "begin-commit" | "end-commit" | "crash" | "crash-landed" }
-  | { readonly kind: "answer" | "refuse"; readonly choice: number }
-  | { readonly kind: "time"; readonly byMs: number };
-
-const inputs = fc
-  .array(
-    fc.oneof(
-      {
-        weight: 3,
-        arbitrary: fc.record({ kind: fc.constant("batch" as const), size: fc.integer({ min: 1, max: 5 }) }),
-      },
-      {
-        weight: 2,
-        arbitrary: fc.record({ kind: fc.constant("mark" as const), by: fc.integer({ min: 0, max: 3 }) }),
-      },
-    ),
-    { minLength: 1, maxLength: 12 },
-  )
-  .map((events): Input[] => {
-    let watermark = 0;
-    return events.map((event) => {
-      if (event.kind === "batch") return event;
-      watermark += event.by;
-      return { kind: "watermark", watermark };
-    });
-  });
-
-const choice = fc.nat(1_000);
-const steps = fc.array(
-  fc.oneof(
-    { weight: 6, arbitrary: fc.constant<Step>({ kind: "feed" }) },
-    {
-      weight: 6,
-      arbitrary: fc.record({ kind: fc.constant("answer" as const), choice }) as fc.Arbitrary<Step>,
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({ kind: fc.constant("refuse" as const), choice }) as fc.Arbitrary<Step>,
-    },
-    { weight: 3, arbitrary: fc.constant<Step>({ kind: "begin-commit" }) },
-    { weight: 3, arbitrary: fc.constant<Step>({ kind: "end-commit" }) },
-    { weight: 1, arbitrary: fc.constantFrom<Step>({ kind: "crash" }, { kind: "crash-landed" }) },
-    {
-      weight: 1,
-      arbitrary: fc.record({
-        kind: fc.constant("time" as const),
-        byMs: fc.integer({ min: 1, max: 700 }),
-      }) as fc.Arbitrary<Step>,
-    },
-  ),
-  { maxLength: 80 },
-);
-
+const RUNS = 300;
 const cases = fc.record({
   input: inputs,
   steps,
@@ -162,44 +52,12 @@ describe("asyncMap", () => {
           for (const record of found) if (!durable.has(record)) durable.set(record, outside.asked.length);
         };
         const run = async (step: Step): Promise<void> => {
-          switch (step.kind) {
-            case "feed":
-              harness.feed();
-              break;
-            case "answer":
-              outside.take(step.choice)?.answer();
-              break;
-            case "refuse":
-              outside.take(step.choice)?.refuse();
-              break;
-            case "time":
-              harness.clock.advance(step.byMs);
-              break;
-            case "begin-commit":
-              harness.beginCommit();
-              break;
-            case "end-commit":
-              harness.endCommit();
-              break;
-            case "crash":
-            case "crash-landed":
-              lineage++;
-              outside.pending = [];
-              harness.crash(step.kind === "crash-landed");
-          }
-          await harness.settle();
+          await play(step, harness, outside, () => lineage++);
           most = Math.max(most, outside.pending.length);
           if (step.kind === "end-commit" || step.kind === "crash-landed") look();
         };
         for (const step of steps) await run(step);
-        for (let turn = 0; !harness.isOver; turn++) {
-          if (turn > 2_000) throw new Error("the input does not come to its end");
-          for (const kind of ["feed", "begin-commit", "end-commit"] as const) await run({ kind });
-          await run({ kind: "answer", choice: turn });
-          await run({ kind: "time", byMs: 20 });
-        }
-        harness.beginCommit();
-        harness.endCommit();
+        await finish(harness, run);
 
         // Y1, as a result or as a dead letter
         const records = input.reduce((sum, event) => sum + (event.kind === "batch" ? event.size : 0), 0);
@@ -213,12 +71,7 @@ describe("asyncMap", () => {
           expect(results).toEqual([...results].sort((a, b) => a - b));
         }
         // Y3
-        const before: number[] = [];
-        let watermark = MIN_WATERMARK;
-        for (const event of input) {
-          if (event.kind === "watermark") watermark = Math.max(watermark, event.watermark);
-          else before.push(...new Array<number>(event.size).fill(watermark));
-        }
+        const { before, last } = watermarksBefore(input);
         let told = MIN_WATERMARK;
         for (const each of harness.left) {
           if (each.kind === "watermark") {
@@ -229,7 +82,7 @@ describe("asyncMap", () => {
           expect({ record, told }).toEqual({ record, told: before[record] });
           if (each.kind === "result") expect(each.timestamp).toBe(record * 10);
         }
-        expect(told).toBe(watermark);
+        expect(told).toBe(last);
         // Y4
         expect(most).toBeLessThanOrEqual(concurrency);
         // Y6, Y7

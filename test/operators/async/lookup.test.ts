@@ -12,7 +12,7 @@ import { LookupCache } from "../../../src/operators/async/lookup-cache.ts";
 import { AsyncFunctionError } from "../../../src/operators/stateless.ts";
 import { AsyncHarness, type Input } from "./async-harness.ts";
 
-const RUNS = 250 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 250;
 
 function definition(
   load: LookupDefinition["load"],

@@ -15,7 +15,7 @@ import { KeyedHarness } from "../../support/keyed-harness.ts";
 import { anyLife, type Life } from "../../support/operator-life.ts";
 import { type Event, events, type Item, live } from "./two-input-life.ts";
 
-const RUNS = 150 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 150;
 
 const state = { seen: value({ default: 0 }) };
 const broadcast = { rules: map<number, { id: number }>(), count: value({ default: 0 }) };

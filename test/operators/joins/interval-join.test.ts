@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MAX_WATERMARK } from "../../../src/core/batch.ts";
+import { LATE_TAG } from "../../../src/operators/event-time.ts";
 import { UserFunctionError } from "../../../src/operators/failure.ts";
 import {
   type IntervalJoinDefinition,
@@ -10,12 +11,11 @@ import {
 import type { JoinContext } from "../../../src/operators/joins/join-context.ts";
 import { LONGEST_BOUND_MS, MissingJoinTimestampError } from "../../../src/operators/joins/join-time.ts";
 import { DEAD_LETTER_TAG } from "../../../src/operators/operator.ts";
-import { LATE_TAG } from "../../../src/operators/window.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
 import { anyLife, type Life, undisturbed } from "../../support/operator-life.ts";
 import { arrivals, type Event, events, give, type Item, live } from "./two-input-life.ts";
 
-const RUNS = 250 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 250;
 
 interface Interval {
   readonly kind: JoinKind;

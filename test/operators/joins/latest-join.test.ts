@@ -1,46 +1,61 @@
 import { describe, expect, test } from "vitest";
-import { latestJoinOperator } from "../../../src/operators/joins/latest-join.ts";
-import { KeyedHarness } from "../../support/keyed-harness.ts";
+import type { Change, KeyedStream, Stream } from "../../../src/index.ts";
+import { operatorHarness } from "../../../src/testing/index.ts";
 
-function harnessOf(kind: "inner" | "left", cacheEntries = 1_000): KeyedHarness {
-  const join = (record: string, row: string | undefined) => `${record}-${row}`;
-  return new KeyedHarness(latestJoinOperator({ kind, join }), { cacheEntries });
+interface Keyed {
+  readonly key: string;
+  readonly name: string;
 }
 
-function give(
-  harness: KeyedHarness,
-  input: 0 | 1,
-  ...records: (readonly [unknown, unknown, number?])[]
-): void {
-  harness.operator.fromInput?.(input);
-  harness.records(...records);
-}
+const keyed = (key: string, name: string): Keyed => ({ key, name });
 
-describe("latestJoinOperator", () => {
-  test("joins with the row that came last for the key, also after a restart and with no cache", () => {
-    const harness = harnessOf("inner", 0);
-    give(harness, 0, ["k", "A"]);
-    give(harness, 1, ["k", "a"], ["l", "x"], ["k", "b"]);
-    harness.commit();
-    harness.crash();
-    give(harness, 0, ["k", "B"], ["l", "C"], ["m", "D"]);
-    expect(harness.emitted()).toEqual(["B-b", "C-x"]);
+describe("joinLatest", () => {
+  test("joins with the row that came last for the key, also after a restart and with a cache of one entry", () => {
+    const harness = operatorHarness({
+      key: ({ key }: Keyed) => key,
+      cacheEntries: 1,
+      build: (records, table: Stream<Keyed>) =>
+        records.joinLatest(
+          "latest",
+          table.keyBy(({ key }) => key),
+          {},
+          (record, row) => `${record.name}-${row.name}`,
+        ),
+    });
+    harness.push(keyed("k", "A"));
+    for (const row of [keyed("k", "a"), keyed("l", "x"), keyed("k", "b")]) harness.pushTo(1, row);
+    harness.restart();
+    harness.pushAll([keyed("k", "B"), keyed("l", "C"), keyed("m", "D")]);
+    expect(harness.takeOutput().map(({ value }) => value)).toEqual(["B-b", "C-x"]);
   });
 
   test("a left join emits records without a row, too; -D and -U remove the row, +U puts the new one", () => {
-    const harness = harnessOf("left");
-    const step = (change: unknown, record: string) => {
-      give(harness, 1, ["k", change, 1]);
-      give(harness, 0, ["k", record, 2]);
+    const harness = operatorHarness({
+      key: () => "k",
+      build: (records: KeyedStream<string, string>, changes: Stream<Change<string>>) =>
+        records.joinLatest(
+          "latest",
+          changes.keyBy(() => "k"),
+          { kind: "left" },
+          (record, row) => `${record}-${row}`,
+        ),
+    });
+    const step = (change: Change<string>, record: string): void => {
+      harness.pushTo(1, change, 1);
+      harness.push(record, 2);
     };
-    give(harness, 0, ["k", "A", 7]);
+    harness.push("A", 7);
     step({ op: "+I", row: "a" }, "B");
     step({ op: "-U", row: "a" }, "C");
     step({ op: "+U", row: "b" }, "D");
     step({ op: "-D", row: "b" }, "E");
-    expect(harness.emitted()).toEqual(["A-undefined", "B-a", "C-undefined", "D-b", "E-undefined"]);
-    expect(harness.outputs.get("")?.map(({ timestamp }) => timestamp)).toEqual([7, 2, 2, 2, 2]);
-    harness.commit();
-    expect(harness.backend.contents()).toEqual({});
+    expect(harness.takeOutput()).toEqual([
+      { value: "A-undefined", timestamp: 7 },
+      { value: "B-a", timestamp: 2 },
+      { value: "C-undefined", timestamp: 2 },
+      { value: "D-b", timestamp: 2 },
+      { value: "E-undefined", timestamp: 2 },
+    ]);
+    expect(harness.state).toEqual({ entries: 0, timers: 0 });
   });
 });

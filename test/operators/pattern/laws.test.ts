@@ -1,18 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createBatch, MAX_WATERMARK, MIN_WATERMARK } from "../../../src/core/batch.ts";
+import { LATE_TAG } from "../../../src/operators/event-time.ts";
 import type { StoredEntry } from "../../../src/operators/pattern/match-buffer.ts";
 import { patternOperator } from "../../../src/operators/pattern/pattern-operator.ts";
 import type { Run } from "../../../src/operators/pattern/run.ts";
 import type { CapturesByName } from "../../../src/operators/pattern/stage.ts";
-import { LATE_TAG } from "../../../src/operators/window.ts";
 import { decodeTimer } from "../../../src/time/timer-member.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
 import { anyLife, harnessOptions, type Life, liveThrough, undisturbed } from "../../support/operator-life.ts";
 import { type Definition, type Input, matchesByDefinition } from "./definition.ts";
 import { definitions, shapeOf } from "./random-patterns.ts";
 
-const RUNS = 500 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 500;
 
 interface Keyed extends Input {
   readonly key: string;

@@ -3,14 +3,12 @@ import { MAX_WATERMARK } from "../../../src/core/batch.ts";
 import { type Codec, msgpackCodec } from "../../../src/core/codec.ts";
 import { type Pattern, pattern } from "../../../src/dataflow/pattern.ts";
 import type { Captures } from "../../../src/dataflow/pattern-types.ts";
+import { LATE_TAG, MissingTimestampError } from "../../../src/operators/event-time.ts";
 import { DEAD_LETTER_TAG, type DeadLetter } from "../../../src/operators/operator.ts";
 import { PatternSkipError } from "../../../src/operators/pattern/errors.ts";
-import {
-  type MatchContext,
-  type PatternDefinition,
-  patternOperator,
-  TIMED_OUT_TAG,
-} from "../../../src/operators/pattern/pattern-operator.ts";
+import type { MatchContext } from "../../../src/operators/pattern/match-context.ts";
+import { type PatternDefinition, TIMED_OUT_TAG } from "../../../src/operators/pattern/pattern-definition.ts";
+import { patternOperator } from "../../../src/operators/pattern/pattern-operator.ts";
 import {
   skipPastLastEvent,
   skipToFirst,
@@ -18,7 +16,6 @@ import {
   skipToNext,
 } from "../../../src/operators/pattern/skip-strategy.ts";
 import { sideTag } from "../../../src/operators/side-tag.ts";
-import { LATE_TAG, MissingTimestampError } from "../../../src/operators/window.ts";
 import { type HarnessOptions, KeyedHarness } from "../../support/keyed-harness.ts";
 
 const is =

@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MIN_WATERMARK } from "../../../src/core/batch.ts";
+import { LATE_TAG } from "../../../src/operators/event-time.ts";
 import { deduplicateOperator } from "../../../src/operators/ranking/deduplicate.ts";
 import { firstRecordOperator } from "../../../src/operators/ranking/first-record.ts";
-import { LATE_TAG } from "../../../src/operators/window.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
 import { anyLife } from "../../support/operator-life.ts";
 import { applied, asChanges, asTexts, drawnRow, type Row, rowsAfter } from "./changelog.ts";
 import { anySteps, type Input, live, type Step } from "./life.ts";
 
-const RUNS = 60 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 60;
 
 const records = anySteps(fc.integer({ min: 0, max: 3 }), (score, id): Row => ({ id, score }));
 

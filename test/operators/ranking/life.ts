@@ -1,8 +1,8 @@
 // Records and watermarks for operators that read one stream, and their life with them.
 import fc from "fast-check";
 import { createBatch, MAX_WATERMARK } from "../../../src/core/batch.ts";
+import { LATE_TAG } from "../../../src/operators/event-time.ts";
 import type { KeyedOperator, KeyedOperatorContext } from "../../../src/operators/operator.ts";
-import { LATE_TAG } from "../../../src/operators/window.ts";
 import { KeyedHarness } from "../../support/keyed-harness.ts";
 import { harnessOptions, type Life, liveThrough } from "../../support/operator-life.ts";
 

@@ -7,7 +7,7 @@ import { anyLife } from "../../support/operator-life.ts";
 import { asTexts } from "./changelog.ts";
 import { anySteps, live, type Step } from "./life.ts";
 
-const RUNS = 150 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 150;
 
 /** Changes of a table with one row per key, and upserts. */
 const changes = anySteps(fc.constantFrom("+I", "-U", "+U", "-D", "row"), (op, id) =>

@@ -9,7 +9,7 @@ import { anyLife } from "../../support/operator-life.ts";
 import { applied, asChanges, asTexts, drawnRow, type Row, rowsAfter } from "./changelog.ts";
 import { anySteps, live } from "./life.ts";
 
-const RUNS = 60 * Number(process.env["WEIR_TEST_CAMPAIGN"] ?? 1);
+const RUNS = 60;
 
 const byScore = (row: Row): number => row.score;
 

@@ -4,14 +4,10 @@ import type { Aggregate } from "../../../src/core/aggregate.ts";
 import { MAX_WATERMARK } from "../../../src/core/batch.ts";
 import { ManualClock } from "../../../src/core/clock.ts";
 import { collectList, count, sum } from "../../../src/operators/aggregates.ts";
+import { LATE_TAG } from "../../../src/operators/event-time.ts";
 import type { Trigger } from "../../../src/operators/trigger.ts";
 import { asTrigger, evictors, triggers } from "../../../src/operators/triggers.ts";
-import {
-  LATE_TAG,
-  type WindowDefinition,
-  type WindowResult,
-  windowOperator,
-} from "../../../src/operators/window.ts";
+import { type WindowDefinition, type WindowResult, windowOperator } from "../../../src/operators/window.ts";
 import { countWindow } from "../../../src/time/count-windows.ts";
 import { globalWindow } from "../../../src/time/global-window.ts";
 import { session } from "../../../src/time/sessions.ts";
@@ -219,12 +215,16 @@ describe("composed conditions whose turn comes later", () => {
   });
 
   test("it does not come again when the window goes", () => {
-    const trigger = asTrigger(repeatedly(inOrder(afterCount(2), afterEndOfWindow())));
-    const results = run(trigger, (harness) => {
-      harness.advance(9);
-      harness.advance(50);
-    });
-    expect(results).toEqual(["2 early [0, 10)", "2 onTime [0, 10)"]);
+    for (const last of [afterEndOfWindow(), afterWatermark()]) {
+      const trigger = asTrigger(repeatedly(inOrder(afterCount(2), last)));
+      const results = run(trigger, (harness) => {
+        harness.advance(9);
+        harness.advance(50);
+      });
+      expect(results).toEqual(["2 early [0, 10)", "2 onTime [0, 10)"]);
+    }
+    const repeated = asTrigger(repeatedly(afterWatermark()));
+    expect(run(repeated, (harness) => harness.advance(50))).toEqual(["2 onTime [0, 10)"]);
   });
 });
 
