@@ -28,6 +28,9 @@ const config: ViteUserConfig = defineConfig({
     // what did not come true.
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    // A deadline that a loaded machine misses says nothing about results: such a test is tried once more, and named at
+    // the end. A wrong result never is.
+    retry: { count: 1, condition: /^waited \d+ ms for|^(Test|Hook) timed out/ },
     pool: "forks",
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },

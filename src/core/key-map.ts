@@ -13,7 +13,7 @@ const MANY = 262_144;
 /** So many entries move with every new one: all have moved long before the others are large. */
 const STEP = 4;
 /** Few enough to serve the caches of the processor. A partition may hold fewer key groups: then fewer are used. */
-const SHARDS = 64;
+const SHARDS = 16;
 
 /** Keys are those of records (PrimitiveKey); they are the same when they are the same for a Map. */
 export class KeyMap<V extends object> {

@@ -8,7 +8,7 @@ import type { WriteSet } from "./write-set.ts";
 export interface ListState<T> {
   /** In the order of appending; valid until the next write. Objects changed in place become durable with {@link update}. */
   get(): readonly T[];
-  /** As {@link get} without copies: no element may be changed, see {@link ValueState.peek}. */
+  /** As {@link get} without copies: no element may be changed, see {@link ValueState.peek} (law S5). */
   peek(): readonly Readonly<T>[];
   readonly length: number;
   /** @throws {NotSerialisableError} when the element cannot be stored without loss (the first ones and a sample are checked) */

@@ -10,7 +10,7 @@ import type { WriteSet } from "./write-set.ts";
 export interface MapState<K, V> {
   /** Objects may be changed in place; only {@link set} makes the change durable. */
   get(key: K): V | undefined;
-  /** As {@link get} without a copy: what it returns must not be changed, see {@link ValueState.peek}. */
+  /** As {@link get} without a copy: what it returns must not be changed, see {@link ValueState.peek} (law S5). */
   peek(key: K): Readonly<V> | undefined;
   has(key: K): boolean;
   /**

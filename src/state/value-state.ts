@@ -1,4 +1,6 @@
 // ValueState and ReducingState — one value per key.
+//
+// Law S5  (docs/laws.md) `peek` gives what `get` gives, and changes nothing of what is stored or read later.
 
 import type { Namespace } from "../core/address.ts";
 import { NoAccumulatorError } from "../core/aggregate.ts";

@@ -108,13 +108,8 @@ export abstract class AlignedWindowOperator<T, A, R> extends KeyedOperatorBase {
 
   // Closing
 
-  /** The window that ends at `end` must close for this key. */
+  /** The window that ends at `end` must close for this key; no timer is set for that. */
   protected setTimer(key: unknown, end: number): void {
-    this.timers.register(undefined, key, end - this.#timerOffset);
-  }
-
-  /** The same where it is known that no timer is set for that; for operators that set all of their timers so. */
-  protected setNewTimer(key: unknown, end: number): void {
     this.timers.registerNew(undefined, key, end - this.#timerOffset);
   }
 

@@ -8,7 +8,7 @@
 // Owns:      the panes, which windows have a timer, when a pane goes.
 // Does not:  know what is late (aligned-window.ts), or windows that emit more than once (general-window.ts).
 //
-// Invariant: a pane that is stored has a timer, in the same commit, for the next of its windows that has not closed.
+// Invariant: a key has timers for exactly these windows, in the same commit: of each stored pane, the next that contains it.
 //
 // Laws (docs/laws.md)
 //   W5  For any order of records and watermarks, every window with at least one record that was not late for it is
@@ -79,9 +79,25 @@ export class SlicedWindowOperator<T, A, R> extends AlignedWindowOperator<T, A, R
 
   /** The pane at hand is new for this key: the next window that contains it must close for this key. */
   #beginPane(key: unknown): void {
-    let end = firstWindowEnd(this.assigner, this.pane);
+    const end = this.#nextEnd(this.pane);
+    const panes = this.#panes.panes();
+    let behind = panes.length;
+    while (behind > 0 && (panes[behind - 1] as Pane<A>).start > this.pane) behind--;
+    // The later a pane, the later its next window ends: if the window has another pane of the key, a neighbour is one.
+    const isSet = this.#closesNext(panes[behind - 1], end) || this.#closesNext(panes[behind], end);
+    if (!isSet) this.setTimer(key, end);
+  }
+
+  /** By the invariant a timer is set for that window. */
+  #closesNext(pane: Pane<A> | undefined, end: number): boolean {
+    return pane !== undefined && this.#nextEnd(pane.start) === end;
+  }
+
+  /** End of the next window that contains the pane. */
+  #nextEnd(pane: number): number {
+    let end = firstWindowEnd(this.assigner, pane);
     while (end - 1 <= this.closedThrough) end = nextWindowEnd(this.assigner, end);
-    this.setTimer(key, end);
+    return end;
   }
 
   // Closing
@@ -120,8 +136,12 @@ export class SlicedWindowOperator<T, A, R> extends AlignedWindowOperator<T, A, R
   #dropPanes(key: unknown, { end }: Window): void {
     const next = this.#windowBehind(end);
     this.#panes.dropBelow(next.start);
-    const first = this.#panes.panes()[0];
-    if (first !== undefined && first.start < end) this.setTimer(key, next.end);
+    const panes = this.#panes.panes();
+    let left = 0;
+    while (left < panes.length && (panes[left] as Pane<A>).start < end) left++;
+    // A pane behind this window set that timer when it began, if it is in the next one.
+    const isSet = left < panes.length && (panes[left] as Pane<A>).start < next.end;
+    if (left > 0 && !isSet) this.setTimer(key, next.end);
   }
 
   #windowBehind(end: number): Window {

@@ -68,7 +68,7 @@ export class TumblingWindowOperator<T, A, R> extends AlignedWindowOperator<T, A,
       }
       let accumulator = immutable ? panes.peek() : panes.get();
       if (accumulator === undefined) {
-        this.setNewTimer(key, this.paneEnd);
+        this.setTimer(key, this.paneEnd);
         accumulator = aggregate.create();
       }
       const next = aggregate.add(accumulator as A, values[i] as T);
