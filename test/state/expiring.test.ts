@@ -233,7 +233,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 );
 
 describe("states with a time to live", () => {
-  test("E1 read what is younger than the time to live and nothing else, over restarts, and leave nothing in storage", () => {
+  test("E1 S5 read what is younger than the time to live and nothing else, over restarts, and leave nothing in storage", () => {
     fc.assert(
       fc.property(
         fc.array(command, { maxLength: 40, size: "max" }),
