@@ -108,9 +108,13 @@ export abstract class AlignedWindowOperator<T, A, R> extends KeyedOperatorBase {
 
   // Closing
 
-  /** The window that ends at `end` must close for this key; no timer is set for that. */
+  /**
+   * The window that ends at `end` must close for this key. In event time no timer may be set for that; on the clock, which
+   * does not say after a restart what has closed, one may.
+   */
   protected setTimer(key: unknown, end: number): void {
-    this.timers.registerNew(undefined, key, end - this.#timerOffset);
+    if (this.inEventTime) this.timers.registerNew(undefined, key, end - this.#timerOffset);
+    else this.timers.register(undefined, key, end - this.#timerOffset);
   }
 
   /** End of the window that the timer closes. */

@@ -80,15 +80,18 @@ export class SlicedWindowOperator<T, A, R> extends AlignedWindowOperator<T, A, R
   /** The pane at hand is new for this key: the next window that contains it must close for this key. */
   #beginPane(key: unknown): void {
     const end = this.#nextEnd(this.pane);
+    if (!this.inEventTime || !this.#closesForAnother(end)) this.setTimer(key, end);
+  }
+
+  /** A pane beside the one at hand has set the timer of that window, by the invariant. */
+  #closesForAnother(end: number): boolean {
     const panes = this.#panes.panes();
     let behind = panes.length;
     while (behind > 0 && (panes[behind - 1] as Pane<A>).start > this.pane) behind--;
-    // The later a pane, the later its next window ends: if the window has another pane of the key, a neighbour is one.
-    const isSet = this.#closesNext(panes[behind - 1], end) || this.#closesNext(panes[behind], end);
-    if (!isSet) this.setTimer(key, end);
+    // The later a pane, the later its next window ends: if the window is that of any pane, it is that of a neighbour.
+    return this.#closesNext(panes[behind - 1], end) || this.#closesNext(panes[behind], end);
   }
 
-  /** By the invariant a timer is set for that window. */
   #closesNext(pane: Pane<A> | undefined, end: number): boolean {
     return pane !== undefined && this.#nextEnd(pane.start) === end;
   }
@@ -140,7 +143,7 @@ export class SlicedWindowOperator<T, A, R> extends AlignedWindowOperator<T, A, R
     let left = 0;
     while (left < panes.length && (panes[left] as Pane<A>).start < end) left++;
     // A pane behind this window set that timer when it began, if it is in the next one.
-    const isSet = left < panes.length && (panes[left] as Pane<A>).start < next.end;
+    const isSet = this.inEventTime && left < panes.length && (panes[left] as Pane<A>).start < next.end;
     if (left > 0 && !isSet) this.setTimer(key, next.end);
   }
 
