@@ -12,6 +12,7 @@ export interface CollectSink<T> extends Sink<T> {
 
 interface CollectedEpoch<T> {
   readonly partition: number;
+  readonly attempt: number;
   readonly epoch: number;
   readonly records: readonly T[];
 }
@@ -41,6 +42,8 @@ class Collection<T> {
   #results: readonly T[] | undefined = [];
   /** Prepared and not known to be durable, by partition; survives the attempt, whose commit may be durable. */
   readonly #prepared = new Map<number, CollectedEpoch<T>[]>();
+  /** The attempt that opened each partition last: the only one of which another commit can succeed. */
+  readonly #attempts = new Map<number, number>();
 
   results(): readonly T[] {
     this.#results ??= this.#committed.flatMap((epoch) => epoch.records);
@@ -48,21 +51,26 @@ class Collection<T> {
   }
 
   /** Makes the partition's part agree with its last durable epoch. */
-  recover(partition: number, durable: number): void {
+  recover(partition: number, attempt: number, durable: number): void {
+    // Where several workers share a process, one that was overtaken may still be opening. A first attempt is a new job's.
+    if (durable > 0 && attempt < (this.#attempts.get(partition) ?? 0)) return;
+    this.#attempts.set(partition, attempt);
     this.#committed = this.#committed.filter((each) => each.partition !== partition || each.epoch <= durable);
     this.#results = undefined;
     for (const each of this.#prepared.get(partition) ?? []) if (each.epoch <= durable) this.#add(each);
     this.#prepared.set(partition, []);
   }
 
+  /** What an attempt prepares that was overtaken has the number of an epoch of its successor, and is never committed. */
   prepare(epoch: CollectedEpoch<T>): void {
-    this.#prepared.get(epoch.partition)?.push(epoch);
+    if (epoch.attempt === this.#attempts.get(epoch.partition))
+      this.#prepared.get(epoch.partition)?.push(epoch);
   }
 
-  /** @param epoch a writer of an earlier attempt has none of its epochs here any more */
-  commit(partition: number, epoch: number): void {
+  /** Does nothing for an attempt that was overtaken: its successor has seen what is durable of it. */
+  commit(partition: number, attempt: number, epoch: number): void {
     const waiting = this.#prepared.get(partition);
-    const index = waiting?.findIndex((each) => each.epoch === epoch) ?? -1;
+    const index = waiting?.findIndex((each) => each.attempt === attempt && each.epoch === epoch) ?? -1;
     if (waiting === undefined || index < 0) return;
     for (const each of waiting.splice(index, 1)) this.#add(each);
   }
@@ -77,16 +85,18 @@ class Collection<T> {
 class CollectWriter<T> implements SinkWriter<T> {
   readonly #collection: Collection<T>;
   readonly #partition: number;
+  readonly #attempt: number;
   #records: T[] = [];
   #prepared: number;
   #acknowledged: number;
 
-  constructor(collection: Collection<T>, { partition, committed }: SinkContext) {
+  constructor(collection: Collection<T>, { partition, attempt, committed }: SinkContext) {
     this.#collection = collection;
     this.#partition = partition;
+    this.#attempt = attempt;
     this.#prepared = committed === undefined ? 0 : Number(committed);
     this.#acknowledged = this.#prepared;
-    collection.recover(partition, this.#prepared);
+    collection.recover(partition, attempt, this.#prepared);
   }
 
   write(records: readonly T[]): void {
@@ -97,12 +107,12 @@ class CollectWriter<T> implements SinkWriter<T> {
     const records = this.#records;
     this.#records = [];
     const epoch = ++this.#prepared;
-    this.#collection.prepare({ partition: this.#partition, epoch, records });
+    this.#collection.prepare({ partition: this.#partition, attempt: this.#attempt, epoch, records });
     return { token: epoch };
   }
 
   committed(): void {
-    this.#collection.commit(this.#partition, ++this.#acknowledged);
+    this.#collection.commit(this.#partition, this.#attempt, ++this.#acknowledged);
   }
 
   close(): void {}

@@ -55,6 +55,32 @@ describe("collect", () => {
     expect(sink.results).toEqual([1]);
   });
 
+  test("an attempt that goes on after it was overtaken adds and takes away nothing", async () => {
+    const sink = collect<number>();
+    const first = await open(sink, 0, 1);
+    first.write([1], undefined);
+    const token = await prepareToken(first);
+    const second = await open(sink, 0, 2, token);
+    expect(sink.results).toEqual([1]);
+    // Both prepare their epoch 2; only that of the second can become durable.
+    first.write([2, 3, 4], undefined);
+    await first.prepare();
+    second.write([2], undefined);
+    await second.prepare();
+    await first.committed(); // the answer for its epoch 1 comes late
+    await second.committed();
+    expect(sink.results).toEqual([1, 2]);
+    // One that was overtaken while it was opening sees an earlier epoch.
+    const late = await open(sink, 0, 1, token);
+    late.write([9], undefined);
+    await late.prepare();
+    await late.committed();
+    second.write([3], undefined);
+    await second.prepare();
+    await second.committed();
+    expect(sink.results).toEqual([1, 2, 3]);
+  });
+
   test("crash after the commit, before its answer: the epoch is there once", async () => {
     const sink = collect<number>();
     const first = await open(sink);
