@@ -37,6 +37,18 @@ export interface WorkerOptions {
 }
 
 const STAGES = ["numbers", "count", "verify"];
+// Looked at again and again, over a new connection each time: one call for all partitions, and one for all channels.
+const READ_SEQS = `
+  local seqs = {}
+  for i, meta in ipairs(KEYS) do seqs[i] = redis.call("HGET", meta, "seq") or "0" end
+  return seqs`;
+const READ_LENGTHS = `
+  local lengths = {}
+  for _, channel in ipairs(redis.call("KEYS", ARGV[1])) do
+    lengths[#lengths + 1] = channel
+    lengths[#lengths + 1] = redis.call("XLEN", channel)
+  end
+  return lengths`;
 /** Slower than the engine's defaults would be a poor test; much faster would declare busy processes dead. */
 const FAST_PACE: WorkerConfig["pace"] = { deadAfterMs: 700, beatMs: 100, roundMs: 50 };
 /** Nobody is declared dead and no answer is late, however slow the machine is: for tests in which nobody dies. */
@@ -110,10 +122,9 @@ export class ChaosCluster {
   /** Committed epochs per partition, as stored. */
   async epochs(): Promise<Map<string, number>> {
     const keys = await this.#dataKeys();
-    const epochs = new Map<string, number>();
-    for (const partition of this.partitions)
-      epochs.set(partition, Number(await this.#server.cli("HGET", keys.meta(partition), "seq")));
-    return epochs;
+    const metas = this.partitions.map((partition) => keys.meta(partition));
+    const seqs = (await this.#server.cli("EVAL", READ_SEQS, metas.length, ...metas)) as string[];
+    return new Map(this.partitions.map((partition, index) => [partition, Number(seqs[index])]));
   }
 
   /** Owner of every partition, as assigned. */
@@ -129,44 +140,36 @@ export class ChaosCluster {
 
   /** Waits until the partitions are spread evenly over the live workers, and each is worked on by its owner. */
   async settle(): Promise<void> {
-    await waitFor(
-      async () => {
-        const loads = new Map(this.alive.map((worker) => [worker.id, 0]));
-        for (const [partition, owner] of await this.owners()) {
-          if (this.#lastToRun(partition) !== owner.worker || !loads.has(owner.worker)) return false;
-          loads.set(owner.worker, loads.get(owner.worker)! + 1);
-        }
-        const counts = [...loads.values()];
-        return Math.max(...counts) - Math.min(...counts) <= 1;
-      },
-      { describe: () => `the partitions to settle; ${this.describe()}` },
-    );
+    await this.#untilWorkers("spread the partitions evenly", async () => {
+      const loads = new Map(this.alive.map((worker) => [worker.id, 0]));
+      for (const [partition, owner] of await this.owners()) {
+        if (this.#lastToRun(partition) !== owner.worker || !loads.has(owner.worker)) return false;
+        loads.set(owner.worker, loads.get(owner.worker)! + 1);
+      }
+      const counts = [...loads.values()];
+      return Math.max(...counts) - Math.min(...counts) <= 1;
+    });
     await this.waitForProgress(2);
   }
 
   /** Entries that wait in every channel. */
   async channelLengths(): Promise<Map<string, number>> {
-    const keys = (await this.#server.cli("KEYS", `{weir:${this.job.name}}:*:x:*`)) as string[];
+    const pattern = `{weir:${this.job.name}}:*:x:*`;
+    const flat = (await this.#server.cli("EVAL", READ_LENGTHS, 0, pattern)) as (string | number)[];
     const lengths = new Map<string, number>();
-    for (const key of keys) lengths.set(key, Number(await this.#server.cli("XLEN", key)));
+    for (let i = 0; i < flat.length; i += 2) lengths.set(String(flat[i]), Number(flat[i + 1]));
     return lengths;
   }
 
   /** Waits until every partition has committed `commits` epochs more than now. */
   async waitForProgress(commits: number): Promise<void> {
     const before = await this.epochs().catch(() => new Map<string, number>());
-    await waitFor(
-      async () => {
-        const now = await this.epochs();
-        return this.partitions.every(
-          (partition) => now.get(partition)! >= (before.get(partition) || 0) + commits,
-        );
-      },
-      {
-        intervalMs: 25,
-        describe: () => `${commits} more epochs of every partition; ${this.describe()}`,
-      },
-    );
+    await this.#untilWorkers(`commit ${commits} more epochs of every partition`, async () => {
+      const now = await this.epochs();
+      return this.partitions.every(
+        (partition) => now.get(partition)! >= (before.get(partition) || 0) + commits,
+      );
+    });
   }
 
   /**
@@ -234,6 +237,17 @@ export class ChaosCluster {
 
   describe(): string {
     return this.workers.map((worker) => `worker ${worker.pid}: ${worker.describe()}`).join("\n");
+  }
+
+  /** Waits for what the workers do; when none of them lives any more, it is in vain. */
+  async #untilWorkers(what: string, condition: () => Promise<boolean>): Promise<void> {
+    let isDone = false;
+    const look = async (): Promise<boolean> => {
+      isDone = await condition();
+      return isDone || this.alive.length === 0;
+    };
+    await waitFor(look, { intervalMs: 25, describe: () => `the workers to ${what}; ${this.describe()}` });
+    if (!isDone) throw new Error(`no worker is left to ${what}; ${this.describe()}`);
   }
 
   #lastToRun(partition: string): string | undefined {

@@ -8,7 +8,7 @@ import { testRedisUrl, uniqueTag } from "../support/test-redis.ts";
 import { callWeir } from "./call-weir.ts";
 import { jobFile, jsonLines, weir } from "./start-weir.ts";
 
-const job = jobFile("window-counts.ts");
+const job = jobFile("window-counts.mjs");
 /** Nothing listens on port 1 of this machine. */
 const nowhere = "redis://127.0.0.1:1";
 

@@ -2,11 +2,10 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { job as failing } from "./jobs/failing.ts";
-import windowCounts, { expectedLines } from "./jobs/window-counts.ts";
 import { holdSource, jobFile, jsonLines, sortedLines, startWeir, weir } from "./start-weir.ts";
+import { expectedLines } from "./window-counts.ts";
 
-const job = jobFile("window-counts.ts");
+const job = jobFile("window-counts.mjs");
 
 describe("weir run, embedded", () => {
   test("runs a job to its end: results on stdout, the summary on stderr, exit code 0", async () => {
@@ -23,7 +22,7 @@ describe("weir run, embedded", () => {
     expect(code).toBe(0);
     const { summary } = jsonLines(stdout).at(-1) as { summary: Record<string, unknown> };
     expect(summary).toMatchObject({
-      ...{ job: windowCounts.name, status: "finished", recordsRead: 4_000, recordsWritten: 40 },
+      ...{ job: "window-counts", status: "finished", recordsRead: 4_000, recordsWritten: 40 },
       ...{ skipped: 0, deadLetters: 0, late: 0, restarts: 0 },
       stages: [
         { stage: "ticks", recordsIn: 4_000, recordsOut: 4_000, recordsWritten: 0 },
@@ -41,7 +40,7 @@ describe("weir run, embedded", () => {
   });
 
   test("a job that fails ends with code 1 and one line that says where and why", async () => {
-    const { code, stderr } = await weir(["run", jobFile("failing.ts"), "--parallelism", "1", "--quiet"]);
+    const { code, stderr } = await weir(["run", jobFile("failing.mjs"), "--parallelism", "1", "--quiet"]);
     expect(stderr).toMatch(
       /^weir: job "failing" failed in partition numbers\.0: .*fifty is too much.* \[JOB_FAILED\]\n$/,
     );
@@ -51,7 +50,7 @@ describe("weir run, embedded", () => {
   test("--json shows the failure as an object, and the summary says failed", async () => {
     const { code, stdout, stderr } = await weir([
       "run",
-      jobFile("failing.ts"),
+      jobFile("failing.mjs"),
       "--json",
       "--parallelism",
       "1",
@@ -59,7 +58,7 @@ describe("weir run, embedded", () => {
     const error = jsonLines(stderr).at(-1)?.["error"];
     expect(error).toMatchObject({
       code: "JOB_FAILED",
-      details: { job: failing.name, partition: "numbers.0" },
+      details: { job: "failing", partition: "numbers.0" },
     });
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({ summary: { status: "failed" } });
     expect(code).toBe(1);

@@ -5,7 +5,6 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { deleteJob } from "../../src/redis/delete-job.ts";
 import { testRedisUrl, uniqueTag } from "../support/test-redis.ts";
 import { callWeir } from "./call-weir.ts";
-import { expectedLines } from "./jobs/window-counts.ts";
 import {
   type Ended,
   holdSource,
@@ -16,8 +15,9 @@ import {
   type WeirProcess,
   weir,
 } from "./start-weir.ts";
+import { expectedLines } from "./window-counts.ts";
 
-const file = jobFile("window-counts.ts");
+const file = jobFile("window-counts.mjs");
 
 /** A job of its own on the shared Redis, deleted when the test is over. */
 function newJob(records: number, rate?: number): { name: string; env: Record<string, string> } {
@@ -38,6 +38,12 @@ function onRedis(...args: string[]): string[] {
 
 /** A worker that a busy machine holds up is not taken for dead: only what the test does to workers happens to them. */
 const patient = ["--dead-after-ms", "60000"];
+
+/** The results of runs, without the repetitions that a console may have when partitions move: it is written at least once. */
+function printed(...runs: readonly Ended[]): string[] {
+  const lines = runs.flatMap(({ stdout }) => sortedLines(stdout));
+  return [...new Set(lines.filter((line) => line.includes('"count"')))].sort();
+}
 
 /** The last JSON object that `weir run --json` prints. */
 function summaryOf(ended: Ended): Record<string, unknown> {
@@ -70,8 +76,8 @@ describe("weir run --redis", () => {
     const args = onRedis("run", file, "--workers", "2", "--parallelism", "2", "--json", ...patient);
     const first = await weir(args, env);
     expect(first.code, first.stderr).toBe(0);
-    expect(sortedLines(first.stdout).slice(0, 40)).toEqual(expectedLines(4_000));
-    expect(summaryOf(first)).toMatchObject({ status: "finished", recordsRead: 4_000, recordsWritten: 40 });
+    expect(printed(first)).toEqual(expectedLines(4_000));
+    expect(summaryOf(first)).toMatchObject({ status: "finished" });
 
     const again = await weir(args, env);
     expect(again.code).toBe(4);
@@ -79,7 +85,8 @@ describe("weir run --redis", () => {
       { error: { code: "JOB_OVER", details: { status: "finished" } } },
     ]);
 
-    const fresh = await weir([...args, "--fresh"], env);
+    // Nothing moves from one worker alone: what it has done is what the job has done.
+    const fresh = await weir([...args, "--workers", "1", "--fresh"], env);
     expect(fresh.code, fresh.stderr).toBe(0);
     expect(summaryOf(fresh)).toMatchObject({ status: "finished", recordsRead: 4_000, recordsWritten: 40 });
   });
@@ -116,7 +123,7 @@ describe("weir run --redis", () => {
   test("a job that fails ends all workers with one error and code 1", async () => {
     const { env } = newJob(0);
     const { code, stderr } = await weir(
-      onRedis("run", jobFile("failing.ts"), "--workers", "2", "--parallelism", "2", "--quiet", ...patient),
+      onRedis("run", jobFile("failing.mjs"), "--workers", "2", "--parallelism", "2", "--quiet", ...patient),
       env,
     );
     expect(stderr).toMatch(
@@ -140,7 +147,7 @@ describe("weir run --redis", () => {
     const { env } = newJob(0);
     // The sooner a worker counts as dead, the sooner the next one meets the record that ends it.
     const quick = ["--dead-after-ms", "750", "--workers", "1", "--parallelism", "1", "--json"];
-    const args = onRedis("run", jobFile("failing.ts"), ...quick);
+    const args = onRedis("run", jobFile("failing.mjs"), ...quick);
     const { code, stderr } = await weir(args, { ...env, WEIR_TEST_CRASH: "1" });
     const lines = jsonLines(stderr);
     const crashes = lines.filter(
@@ -166,9 +173,7 @@ describe("weir run --redis", () => {
 
     const rest = await weir(args, env);
     expect(rest.code, rest.stderr).toBe(0);
-    const printed = (ended: Ended): string[] =>
-      sortedLines(ended.stdout).filter((line) => line.includes('"count"'));
-    expect([...printed(drained), ...printed(rest)].sort()).toEqual(expectedLines(5_000));
+    expect(printed(drained, rest)).toEqual(expectedLines(5_000));
   });
 
   test("a second signal ends the workers at once, with code 143", async () => {
@@ -253,7 +258,7 @@ describe("weir worker, status, cancel, remove", () => {
     const { name, env } = newJob(1_000_000, 1_000);
     const first = startWeir(onRedis("worker", file, "--parallelism", "2", ...patient), env);
     await untilWorkers(first, name, 1);
-    const { code, stderr } = await weir(onRedis("worker", jobFile("failing.ts")), env);
+    const { code, stderr } = await weir(onRedis("worker", jobFile("failing.mjs")), env);
     expect(stderr).toMatch(/has changed since it was started: .*\[JOB_GRAPH_CHANGED\]\n$/);
     expect(code).toBe(4);
   });

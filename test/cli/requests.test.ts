@@ -6,11 +6,12 @@ import { deleteJob } from "../../src/redis/delete-job.ts";
 import { PastFigures } from "../../src/runtime/past-figures.ts";
 import { requestsOf, sumRequests } from "../../src/runtime/request-figures.ts";
 import { testRedisUrl, uniqueTag } from "../support/test-redis.ts";
-import { jobFile, jsonLines, startWeir, weir } from "./start-weir.ts";
+import { callWeir } from "./call-weir.ts";
+import { jobFile, jsonLines, startWeir } from "./start-weir.ts";
 
 const file = jobFile("waiting-requests.ts");
 
-describe("requests on the command line", { timeout: 180_000 }, () => {
+describe("requests on the command line", () => {
   test("status names the operator, how many requests are under way and how long the oldest record waits", async () => {
     const name = uniqueTag("requests");
     onTestFinished(async () => {
@@ -20,7 +21,7 @@ describe("requests on the command line", { timeout: 180_000 }, () => {
     const redis = ["--redis", testRedisUrl()];
     const run = startWeir(["run", file, ...redis, "--workers", "2", "--parallelism", "2", "--json"], env);
     const requests = await run.until("all records are taken, and two were asked again", async () => {
-      const { code, stdout } = await weir(["status", name, ...redis, "--json"]);
+      const { code, stdout } = await callWeir(["status", name, ...redis, "--json"]);
       if (code !== 0) return false;
       const [found] = (jsonLines(stdout)[0]?.["requests"] ?? []) as readonly RequestFigures[];
       return found?.held === 7 && found.retries === 2 && found;
@@ -29,10 +30,10 @@ describe("requests on the command line", { timeout: 180_000 }, () => {
       ...{ operator: "ask", inFlight: 7, held: 7, oldestMs: expect.any(Number) },
       ...{ retries: 2, timeouts: 0 },
     });
-    const { stdout } = await weir(["status", name, ...redis]);
+    const { stdout } = await callWeir(["status", name, ...redis]);
     expect(stdout).toMatch(/^requests of +in flight +held +oldest +retries +timeouts$/m);
     expect(stdout).toMatch(/^ask +7 +7 +\S+ +2 +0$/m);
-    expect((await weir(["cancel", name, ...redis])).code).toBe(0);
+    expect((await callWeir(["cancel", name, ...redis])).code).toBe(0);
     await run.ended;
   });
 });

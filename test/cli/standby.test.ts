@@ -4,18 +4,23 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { spawnStandby } from "../../src/cli/worker-processes.ts";
+import { WEIR } from "../support/built-weir.ts";
 import { testRedisUrl, uniqueTag } from "../support/test-redis.ts";
-import { jobFile, weir } from "./start-weir.ts";
+import { callWeir } from "./call-weir.ts";
+import { jobFile } from "./start-weir.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-
-describe("a worker that stands by", { timeout: 180_000 }, () => {
+describe("a worker that stands by", () => {
   test("ends by itself when its parent is gone, and has created no job", async () => {
     const job = uniqueTag("standby");
-    const args = ["--import", "tsx", MAIN, "worker", jobFile("window-counts.ts"), "--managed", "--standby"];
-    const child = spawn(process.execPath, [...args, "--redis", testRedisUrl()], {
-      cwd: ROOT,
+    const args = [
+      "worker",
+      jobFile("window-counts.mjs"),
+      "--managed",
+      "--standby",
+      "--redis",
+      testRedisUrl(),
+    ];
+    const child = spawn(process.execPath, [WEIR, ...args], {
       env: { ...process.env, WEIR_TEST_JOB: job, WEIR_TEST_RECORDS: "100" },
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
@@ -25,7 +30,7 @@ describe("a worker that stands by", { timeout: 180_000 }, () => {
     await once(child, "spawn");
     child.disconnect();
     expect(await once(child, "exit")).toEqual([0, null]);
-    expect((await weir(["status", job, "--redis", testRedisUrl()])).code).toBe(4);
+    expect((await callWeir(["status", job, "--redis", testRedisUrl()])).code).toBe(4);
   });
 
   test("is not taken when it has ended already, and is ended when nobody takes it", async () => {

@@ -102,7 +102,7 @@ export interface Hold {
   release(): Promise<void>;
 }
 
-/** Makes the source of jobs/window-counts.ts stop after its first records until `release`, or the end of the test. */
+/** Makes the source of jobs/window-counts.mjs stop after its first records until `release`, or the end of the test. */
 export async function holdSource(): Promise<Hold> {
   const folder = await mkdtemp(join(tmpdir(), "weir-hold-"));
   const release = (): Promise<void> => rm(folder, { recursive: true, force: true });

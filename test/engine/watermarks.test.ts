@@ -176,8 +176,6 @@ async function runTwoSources(engine: Engine, workers: number, isAligned: boolean
   const slow = new FedSource<Reading>(["only"], ([{ at } = { at: 0 }]) => {
     slowAt = at;
   });
-  for (let step = 0; step < STEPS; step++) fast.feed("only", { at: step * STEP });
-  fast.end();
   const outs = [collect<number>(), collect<number>()] as const;
   const job = defineJob(uniqueTag("aligned"), (builder) => {
     const alignment = isAligned ? { group: "both", maxDrift: MAX_DRIFT } : undefined;
@@ -196,6 +194,8 @@ async function runTwoSources(engine: Engine, workers: number, isAligned: boolean
         { deadlineMs: DEADLINE_MS, describe: "each worker has one source" },
       );
     }
+    for (let step = 0; step < STEPS; step++) fast.feed("only", { at: step * STEP });
+    fast.end();
     // The slow one is given its records while the other could read all of its own.
     const begun = isAligned ? 0 : 2 * MAX_DRIFT;
     await until(runs[0]!, "the fast one is read", () => fastAt >= begun);

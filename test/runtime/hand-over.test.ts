@@ -100,14 +100,10 @@ describe("handing over on Redis", () => {
   test("A8 no attempt of a worker that leaves while records flow is fenced, although its drain takes long", async () => {
     const input = sales(3_000);
     const out = new SlowSink<Visit>();
-    // Records flow when the partitions are shared, and until the drain has begun.
+    // Records flow from when the partitions are shared until the drain has begun.
     const [shared, draining] = [new Signal(), new Signal()];
-    const script = [...flowing(input.slice(0, 500)), shared.step, ...flowing(input.slice(500, 2_900))];
-    const job = visitsJob(
-      uniqueTag("hand-over"),
-      [...script, draining.step, ...flowing(input.slice(2_900))],
-      out.sink,
-    );
+    const script = [shared.step, ...flowing(input.slice(0, 2_900)), draining.step];
+    const job = visitsJob(uniqueTag("hand-over"), [...script, ...flowing(input.slice(2_900))], out.sink);
     const events: RunEvent[] = [];
     const onEvent = (event: RunEvent): void => {
       events.push(event);
@@ -117,20 +113,20 @@ describe("handing over on Redis", () => {
       const leaving = await connect({ redis: testRedisUrl() });
       try {
         const stays = await staying.run(job, { ...PATIENT, parallelism: 4, onEvent });
-        const leaves = await leaving.run(job, { ...PATIENT, onEvent });
-        await waitFor(
-          async () => {
-            const loads = (await staying.status(job.name))?.workers.map(({ partitions }) => partitions);
-            return loads?.length === 2 && Math.abs(loads[0]! - loads[1]!) <= 1;
+        const arrived = new Set<string>();
+        const leaves = await leaving.run(job, {
+          ...PATIENT,
+          onEvent: (event) => {
+            onEvent(event);
+            if (event.kind === "partition-running") arrived.add(event.partition);
           },
-          { describe: "an even share" },
-        );
-        shared.set();
-        const before = out.results.length;
-        await until(stays, "results of both", () => out.results.length > before + 100);
-
+        });
+        await waitFor(() => arrived.size >= 2, { describe: "an even share" });
         // Whatever happened while the partitions were shared out.
         refusals.length = 0;
+        shared.set();
+        await until(stays, "results of both", () => out.results.length > 100);
+
         const shareOfLeaving = async (): Promise<number | undefined> =>
           (await staying.status(job.name))?.workers.find((worker) => worker.leaving)?.partitions;
         const beats = async (): Promise<number> => leaderBeats(job.name);

@@ -2,15 +2,14 @@
 // job is not over.
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Json, Source, SplitReader } from "weir";
 
 /** @param file while it is there, a split that has brought records brings no more, also after a restart */
-export function heldSource<T>(source: Source<T>, file: string): Source<T> {
+export function heldSource(source, file) {
   return {
     ...source,
-    async open(split, position, context): Promise<SplitReader<T>> {
+    async open(split, position, context) {
       const reader = await source.open(split, position, context);
-      let reached: Json | undefined = position;
+      let reached = position;
       let isClosed = false;
       return {
         async read(maxRecords) {

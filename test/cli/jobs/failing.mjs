@@ -1,8 +1,8 @@
 // A job whose user function fails, or ends its process, at one record.
-import { defineJob, generator, type Job } from "weir";
+import { defineJob, generator } from "weir";
 import { console as consoleSink } from "weir/connectors/console";
 
-export const job: Job = defineJob(process.env["WEIR_TEST_JOB"] ?? "failing", (builder) => {
+export const job = defineJob(process.env["WEIR_TEST_JOB"] ?? "failing", (builder) => {
   builder
     .source("numbers", generator({ generate: (n) => n, count: 100 }))
     .map("check", (n) => {
